@@ -1,0 +1,19 @@
+export {
+  changed,
+  createDatabase,
+  type Database,
+  type DatabaseOptions,
+  type Executor,
+  oneRow,
+  rows,
+  type Transaction,
+} from './database';
+export {
+  assertMigrated,
+  type Migration,
+  MigrationError,
+  type MigrationSource,
+  migrate,
+  pendingMigrations,
+  readMigrations,
+} from './migrate';
