@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { changed, type Database, oneRow, rows } from '@bridge/database';
+import { sql } from 'drizzle-orm';
+
+export const HEARTBEAT_MS = 1_000;
+/** A worker unheard for so long is dead; the number stands in claims.is_alive too. */
+export const DEAD_AFTER_MS = 5_000;
+/** Rows of dead workers are kept for the post-mortem, then removed. */
+const FORGET_AFTER_DAYS = 7;
+
+/**
+ * One process's right to work on rows. Claims hang on its heartbeat: when the process is killed, its claims are free
+ * five seconds later, however long the work would have been allowed to take.
+ */
+export interface WorkerRegistration {
+  readonly id: string;
+  /** Takes up or keeps a duty that one process at a time does for all. False: a living process has it. */
+  takeDuty(name: string): Promise<boolean>;
+  /** Which of these workers are alive. */
+  alive(workers: readonly string[]): Promise<Set<string>>;
+  /** Milliseconds since the last heartbeat that reached PostgreSQL, on this machine's monotonic clock. */
+  silentMs(): number;
+  /** Ends the heartbeat and frees every claim at once. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export async function registerWorker(
+  database: Database,
+  options: { app: string; onHeartbeatFailure?: (error: Error) => void },
+): Promise<WorkerRegistration> {
+  const id = `${options.app}-${randomUUID()}`;
+  await database.executor.execute(
+    sql`insert into claims.workers (id, app, host, pid) values (${id}, ${options.app}, ${hostname()}, ${process.pid})`,
+  );
+  await database.executor.execute(
+    sql`delete from claims.workers where heartbeat_at < clock_timestamp() - make_interval(days => ${FORGET_AFTER_DAYS})
+        and id not in (select held_by from claims.duties)`,
+  );
+  let lastBeat = performance.now();
+  let beating = false;
+  const timer = setInterval(() => {
+    if (beating) return; // a slow database gets one question at a time
+    beating = true;
+    changed(database.executor, sql`update claims.workers set heartbeat_at = clock_timestamp() where id = ${id}`)
+      .then(() => {
+        lastBeat = performance.now();
+      })
+      .catch((error: Error) => options.onHeartbeatFailure?.(error))
+      .finally(() => {
+        beating = false;
+      });
+  }, HEARTBEAT_MS);
+  let stopped: Promise<void> | undefined;
+  return {
+    id,
+    takeDuty: async (name) => {
+      const held = await oneRow<{ held_by: string }>(
+        database.executor,
+        sql`insert into claims.duties as d (name, held_by) values (${name}, ${id})
+            on conflict (name) do update set held_by = excluded.held_by, since = clock_timestamp()
+            where d.held_by = excluded.held_by or not claims.is_alive(d.held_by)
+            returning held_by`,
+      );
+      return held !== undefined;
+    },
+    alive: async (workers) => {
+      if (workers.length === 0) return new Set();
+      const found = await rows<{ id: string }>(
+        database.executor,
+        sql`select id from unnest(array[${sql.join(
+          workers.map((worker) => sql`${worker}`),
+          sql`, `,
+        )}]::text[]) as id where claims.is_alive(id)`,
+      );
+      return new Set(found.map((row) => row.id));
+    },
+    silentMs: () => performance.now() - lastBeat,
+    stop: () => {
+      stopped ??= (async () => {
+        clearInterval(timer);
+        await changed(
+          database.executor,
+          sql`update claims.workers set stopped_at = clock_timestamp() where id = ${id}`,
+        );
+      })();
+      return stopped;
+    },
+  };
+}

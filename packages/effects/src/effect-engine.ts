@@ -1,0 +1,194 @@
+import { backoffMs } from './backoff';
+import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
+import { EffectClaimLostError, type EffectStore } from './effect-store';
+
+/** After so long between plan and first sending, the money is looked at again. */
+export const RECHECK_AFTER_MS = 10 * 60_000;
+/** Refusals in a row that may be tried again; then a person looks. About a day at the longest back-off. */
+export const REFUSALS_MAX = 1_440;
+
+/** How one turn with an effect ended, for the job, the log and the metrics. */
+export type TurnEnding =
+  | { kind: 'done'; verified: boolean; effect: ClaimedEffect }
+  | { kind: 'refused' | 'unknown' | 'waiting'; code: string; message: string; afterMs: number; effect: ClaimedEffect }
+  | { kind: 'parked'; code: string; message: string; effect: ClaimedEffect | null }
+  | { kind: 'nothing'; because: string; dueInMs?: number };
+
+export interface EffectEngineOptions {
+  store: EffectStore;
+  worker: string;
+  performers: readonly Performer[];
+  /** What keeps these scopes closed now: the first reason, or undefined. */
+  closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string } | undefined>;
+  /** 0 to 1. */
+  random?: () => number;
+  /** Called at every turn's end with durations; must not throw. */
+  onTurn?: (turn: { ending: TurnEnding; durationMs: number }) => void;
+}
+
+export interface EffectEngine {
+  /** One turn: claim, ask if needed, lease, begin, send, give back, settle. Never throws for what a peer does. */
+  turn(effectId: string): Promise<TurnEnding>;
+  /** Ids that this process has begun to claim and not finished with. */
+  inHand(): string[];
+}
+
+const CLOSED_WAIT_MS = 1_000;
+
+export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
+  const { store, worker } = options;
+  const random = options.random ?? Math.random;
+  const performerOf = new Map(options.performers.map((performer) => [performer.kind, performer]));
+
+  async function holdBack(effect: ClaimedEffect, held: HeldBack): Promise<TurnEnding> {
+    if (held.kind === 'park') {
+      await store.park(effect, held);
+      return { kind: 'parked', code: held.code, message: held.message, effect };
+    }
+    await store.release(effect, held);
+    return { kind: 'waiting', code: held.code, message: held.message, afterMs: held.afterMs, effect };
+  }
+
+  /** Settles an unknown effect by asking. Undefined: it is proved not there and may be sent now. */
+  async function ask(effect: ClaimedEffect, performer: Performer): Promise<TurnEnding | undefined> {
+    const { attemptId } = await store.beginCrossCheck(effect, worker);
+    const told = await performer.crossCheck(effect).catch(async (error: Error) => {
+      await store.endAttempt(attemptId, {
+        stage: null,
+        code: 'CROSS_CHECK_FAILED',
+        verdict: 'wait',
+        detail: error.message,
+      });
+      throw error;
+    });
+    if (told.kind === 'there') {
+      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'there', detail: null });
+      await store.settleDone(effect, { verified: true, result: told.result });
+      return { kind: 'done', verified: true, effect };
+    }
+    if (told.kind === 'not-there') {
+      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'not-there', detail: null });
+      return (await store.provedNotThere(effect)) ? undefined : { kind: 'nothing', because: 'the claim was lost' };
+    }
+    await store.endAttempt(attemptId, {
+      stage: null,
+      code: told.code,
+      verdict: told.kind === 'park' ? 'parked' : 'wait',
+      detail: told.message,
+    });
+    return holdBack(effect, told);
+  }
+
+  async function settle(effect: ClaimedEffect, attemptId: string, outcome: Outcome): Promise<TurnEnding> {
+    if (outcome.kind === 'done') {
+      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'done', detail: null });
+      await store.settleDone(effect, outcome);
+      return { kind: 'done', verified: outcome.verified, effect };
+    }
+    const { code, message } = outcome;
+    if (outcome.kind === 'unknown') {
+      await store.endAttempt(attemptId, { stage: 'unheard', code, verdict: 'unknown', detail: message });
+      await store.settleUnknown(effect, { code, message });
+      return { kind: 'unknown', code, message, afterMs: 1_000, effect };
+    }
+    const costs = outcome.costs ?? true;
+    await store.endAttempt(attemptId, { stage: 'refused', code, verdict: 'refused', detail: message });
+    if (!outcome.again || (costs && effect.refusals + 1 >= REFUSALS_MAX)) {
+      await store.park(effect, { code, message });
+      return { kind: 'parked', code, message, effect };
+    }
+    const afterMs = outcome.afterMs ?? backoffMs(effect.refusals + 1, random());
+    await store.settleRefused(effect, { code, message, afterMs, costs });
+    return { kind: 'refused', code, message, afterMs, effect };
+  }
+
+  async function send(effect: ClaimedEffect, prepared: PreparedSending): Promise<TurnEnding> {
+    let outcome: Outcome | null = null;
+    try {
+      const { attemptId } = await store.begin(effect, worker, prepared.sessionId);
+      try {
+        outcome = await prepared.send();
+      } catch (error) {
+        outcome = { kind: 'unknown', code: 'PERFORMER_FAILED', message: (error as Error).message };
+      }
+      return await settle(effect, attemptId, outcome);
+    } catch (error) {
+      if (error instanceof EffectClaimLostError && outcome === null)
+        return { kind: 'nothing', because: 'the claim was lost' };
+      throw error;
+    } finally {
+      await prepared.release(outcome);
+    }
+  }
+
+  async function turn(effectId: string): Promise<TurnEnding> {
+    const claim = await store.claim(effectId, worker);
+    if (claim.kind === 'parked') return { kind: 'parked', code: claim.reasonCode, message: claim.reason, effect: null };
+    if (claim.kind === 'nothing') {
+      return {
+        kind: 'nothing',
+        because: claim.because,
+        ...(claim.dueInMs === undefined ? {} : { dueInMs: claim.dueInMs }),
+      };
+    }
+    const { effect } = claim;
+    const performer = performerOf.get(effect.kind);
+    if (performer === undefined) {
+      return holdBack(effect, {
+        kind: 'park',
+        code: 'NO_PERFORMER',
+        message: `Nothing here performs effects of kind ${effect.kind}`,
+      });
+    }
+    try {
+      const closed = await options.closedBecause(performer.scopes(effect));
+      if (closed !== undefined)
+        return await holdBack(effect, {
+          kind: 'wait',
+          afterMs: CLOSED_WAIT_MS,
+          code: closed.cause,
+          message: closed.detail,
+        });
+      if (effect.state === 'unknown' || effect.checkFirst) {
+        const ended = await ask(effect, performer);
+        if (ended !== undefined) return ended;
+      }
+      if (effect.firstSentAt === null && effect.sincePlannedMs > RECHECK_AFTER_MS) {
+        const checked = await performer.recheck(effect);
+        if (checked.kind !== 'fine') return await holdBack(effect, checked);
+      }
+      const prepared = await performer.prepare(effect);
+      return prepared.kind === 'ready' ? await send(effect, prepared) : await holdBack(effect, prepared);
+    } catch (error) {
+      // Nothing was sent, or sending is written down already and the claim's death will turn it into unknown.
+      await store.release(effect, {
+        afterMs: backoffMs(effect.refusals + 1, random()),
+        code: 'TURN_FAILED',
+        message: (error as Error).message,
+      });
+      throw error;
+    }
+  }
+
+  const inHand = new Map<string, number>();
+  const count = (effectId: string, by: 1 | -1): void => {
+    const turns = (inHand.get(effectId) ?? 0) + by;
+    if (turns === 0) inHand.delete(effectId);
+    else inHand.set(effectId, turns);
+  };
+
+  return {
+    inHand: () => [...inHand.keys()],
+    turn: async (effectId) => {
+      const began = performance.now();
+      count(effectId, 1);
+      try {
+        const ending = await turn(effectId);
+        options.onTurn?.({ ending, durationMs: performance.now() - began });
+        return ending;
+      } finally {
+        count(effectId, -1);
+      }
+    },
+  };
+}

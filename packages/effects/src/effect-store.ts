@@ -1,0 +1,428 @@
+import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
+import { type SQL, sql } from 'drizzle-orm';
+import type { ClaimedEffect, EffectOrigin, EffectPlan, EffectState, EffectSubject } from './effect';
+
+/** Another worker has the effect now, or a person settled it; what this one was about to do must not happen. */
+export class EffectClaimLostError extends Error {
+  readonly code = 'EFFECT_CLAIM_LOST';
+  constructor(id: string) {
+    super(`Effect ${id} is no longer in this worker's hand`);
+    this.name = 'EffectClaimLostError';
+  }
+}
+
+export type EffectClaimResult =
+  | { kind: 'claimed'; effect: ClaimedEffect }
+  | { kind: 'parked'; reasonCode: string; reason: string }
+  | {
+      kind: 'nothing';
+      because: 'settled' | 'in hand' | 'not due' | 'behind in its lane' | 'unknown id';
+      dueInMs?: number;
+    };
+
+export interface DueEffect {
+  id: string;
+  run: number;
+  queued: boolean;
+}
+
+export interface EffectSummary {
+  id: string;
+  kind: string;
+  flow: string;
+  key: string;
+  lane: string | null;
+  title: string;
+  state: EffectState;
+  origin: EffectOrigin;
+  attempts: number;
+  subject: EffectSubject;
+  reasonCode: string | null;
+  reason: string | null;
+  verified: boolean | null;
+  plannedAt: Date;
+  settledAt: Date | null;
+}
+
+export interface AttemptRecord {
+  stage: 'not-sent' | 'refused' | 'unheard' | 'answered' | null;
+  code: string | null;
+  verdict: 'done' | 'refused' | 'unknown' | 'there' | 'not-there' | 'parked' | 'wait';
+  detail: string | null;
+}
+
+type Claim = Pick<ClaimedEffect, 'id' | 'claimNo'>;
+
+export interface EffectStore {
+  /** Inside the flow's transaction. `planned: false`: an effect with this key is there already and stays as it is. */
+  plan(tx: Executor, plan: EffectPlan): Promise<{ id: string; planned: boolean; state: EffectState }>;
+  /** How the effect with this key stands; undefined when none was planned. */
+  stateOf(within: Executor, key: string): Promise<EffectState | undefined>;
+  /** Parks effects that have not begun; one on its way is left to finish. Returns how many were parked. */
+  parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<number>;
+  claim(id: string, worker: string): Promise<EffectClaimResult>;
+  /** Writes `sending` and the attempt's row before the first byte leaves. Throws EffectClaimLostError. */
+  begin(effect: ClaimedEffect, worker: string, sessionId: string | null): Promise<{ attemptId: string }>;
+  /** Notes a question put to the peer, to be ended by `endAttempt`. */
+  beginCrossCheck(effect: ClaimedEffect, worker: string): Promise<{ attemptId: string }>;
+  endAttempt(attemptId: string, record: AttemptRecord): Promise<void>;
+  /** The endings. Each returns false when the claim is lost: then another one's word counts. */
+  settleDone(claim: Claim, done: { verified: boolean; result: unknown }): Promise<boolean>;
+  settleRefused(
+    claim: Claim,
+    refused: { code: string; message: string; afterMs: number; costs: boolean },
+  ): Promise<boolean>;
+  settleUnknown(claim: Claim, unknown: { code: string; message: string }): Promise<boolean>;
+  park(claim: Claim, parked: { code: string; message: string }): Promise<boolean>;
+  /** Unknown and proved not to have happened: back to planned, due at once, still in this worker's hand. */
+  provedNotThere(claim: Claim): Promise<boolean>;
+  /** Gives an unsent or unknown effect back until later. Costs nothing. */
+  release(claim: Claim, wait: { afterMs: number; code: string; message: string }): Promise<boolean>;
+  /** Effects whose worker died: those that were sending become unknown, the others are free. Returns both counts. */
+  recoverDead(): Promise<{ unknown: number; freed: number }>;
+  /**
+   * The same for rows that this living worker holds by its own mark but not in its hand: an answer of PostgreSQL that was
+   * lost on the way back must not keep a row for ever. `inHand` lists every id it has begun to claim and not finished.
+   */
+  recoverLost(worker: string, inHand: readonly string[]): Promise<{ unknown: number; freed: number }>;
+  /** The heads of lanes that are due and have no job for sure, or were looked at longer ago than `lookedAtMs`. */
+  due(limit: number, lookedAtMs: number): Promise<DueEffect[]>;
+  markQueued(ids: readonly string[]): Promise<void>;
+  replan(ids: readonly string[]): Promise<DueEffect[]>;
+  forgetQueued(): Promise<number>;
+  /** The effect that may go next in a lane, if it is due. */
+  head(lane: string): Promise<DueEffect | undefined>;
+  list(filter: { state?: EffectState; limit: number }): Promise<EffectSummary[]>;
+  counts(): Promise<{ kind: string; state: EffectState; count: number }[]>;
+  /** A parked effect goes back to planned by a person's word, asking the peer first if told to. False: it is not parked. */
+  releaseParked(id: string, options: { checkFirst: boolean }): Promise<boolean>;
+}
+
+const idArray = (ids: readonly string[]): SQL =>
+  sql`array[${sql.join(
+    ids.map((id) => sql`${id}`),
+    sql`, `,
+  )}]::text[]::bigint[]`;
+const seconds = (ms: number): SQL => sql`make_interval(secs => ${ms / 1000}::float8)`;
+/** No older effect of the lane is alive, and none is on its way or unsettled. */
+const isHead = sql`(e.lane is null or not exists (
+  select 1 from effects.effects o where o.lane = e.lane and o.id <> e.id
+    and ((o.id < e.id and o.state in ('planned', 'sending', 'unknown')) or o.state in ('sending', 'unknown'))))`;
+
+interface ClaimedRow {
+  id: string;
+  kind: string;
+  flow: string;
+  key: string;
+  lane: string | null;
+  title: string;
+  target: unknown;
+  body: Buffer | null;
+  subject: EffectSubject;
+  state: 'planned' | 'unknown';
+  check_first: boolean;
+  attempts: number;
+  refusals: number;
+  planned_at: string;
+  first_sent_at: string | null;
+  last_sent_at: string | null;
+  since_sent_ms: number | null;
+  since_planned_ms: number;
+  unknown_since_ms: number | null;
+  last_session_id: string | null;
+  claim_no: string;
+}
+
+const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+export function createEffectStore(database: Database): EffectStore {
+  const { executor } = database;
+  const one = async (query: SQL): Promise<boolean> => (await changed(executor, query)) === 1;
+
+  async function whyNotClaimed(id: string): Promise<EffectClaimResult> {
+    const row = await oneRow<{
+      state: EffectState;
+      due: boolean;
+      due_in_ms: number;
+      held: boolean;
+      head: boolean;
+      reason_code: string | null;
+      reason: string | null;
+    }>(
+      executor,
+      sql`select e.state, e.due_at <= clock_timestamp() as due,
+            (extract(epoch from e.due_at - clock_timestamp()) * 1000)::float8 as due_in_ms, e.claimed_by is not null as held, ${isHead} as head, e.reason_code, e.reason
+          from effects.effects e where e.id = ${id}`,
+    );
+    if (row === undefined) return { kind: 'nothing', because: 'unknown id' };
+    if (row.state === 'parked') return { kind: 'parked', reasonCode: row.reason_code ?? '', reason: row.reason ?? '' };
+    if (row.state === 'done' || row.state === 'cancelled') return { kind: 'nothing', because: 'settled' };
+    if (row.held) return { kind: 'nothing', because: 'in hand' };
+    if (!row.head) return { kind: 'nothing', because: 'behind in its lane' };
+    return { kind: 'nothing', because: 'not due', dueInMs: Math.max(0, row.due_in_ms) };
+  }
+
+  async function recover(lost: SQL, code: string, reason: string): Promise<{ unknown: number; freed: number }> {
+    const unknown = await changed(
+      executor,
+      sql`update effects.effects set state = 'unknown', unknown_since = clock_timestamp(), claimed_by = null, due_at = clock_timestamp(),
+            reason_code = ${code}, reason = ${reason}, run = run + 1, queued_at = null
+          where state = 'sending' and ${lost}`,
+    );
+    const freed = await changed(
+      executor,
+      sql`update effects.effects set claimed_by = null, due_at = clock_timestamp(), run = run + 1, queued_at = null
+          where state in ('planned', 'unknown') and claimed_by is not null and ${lost}`,
+    );
+    return { unknown, freed };
+  }
+
+  return {
+    plan: async (tx, plan) => {
+      const inserted = await oneRow<{ id: string; state: EffectState }>(
+        tx,
+        sql`insert into effects.effects (kind, flow, key, lane, title, target, body, subject, origin, check_first, state, reason_code, reason)
+            values (${plan.kind}, ${plan.flow}, ${plan.key}, ${plan.lane}, ${plan.title}, ${JSON.stringify(plan.target)}::jsonb,
+              ${Buffer.from(plan.body, 'utf8')}, ${JSON.stringify(plan.subject)}::jsonb, ${plan.origin}, ${plan.checkFirst},
+              ${plan.parked === undefined ? 'planned' : 'parked'}, ${plan.parked?.reasonCode ?? null}, ${plan.parked?.reason ?? null})
+            on conflict (key) do nothing returning id, state`,
+      );
+      if (inserted !== undefined) return { id: inserted.id, planned: true, state: inserted.state };
+      const existing = await oneRow<{ id: string; state: EffectState }>(
+        tx,
+        sql`select id, state from effects.effects where key = ${plan.key}`,
+      );
+      if (existing === undefined) throw new Error(`Effect ${plan.key} was neither inserted nor found`);
+      return { id: existing.id, planned: false, state: existing.state };
+    },
+
+    stateOf: async (within, key) =>
+      (await oneRow<{ state: EffectState }>(within, sql`select state from effects.effects where key = ${key}`))?.state,
+
+    parkUnsent: (tx, key, reasonCode, reason) =>
+      changed(
+        tx,
+        sql`update effects.effects set state = 'parked', claimed_by = null, reason_code = ${reasonCode}, reason = ${reason}
+            where key = ${key} and state = 'planned'`,
+      ),
+
+    claim: async (id, worker) => {
+      const row = await oneRow<ClaimedRow>(
+        executor,
+        sql`update effects.effects e set claimed_by = ${worker}, claim_no = nextval('claims.claim_no')
+            where id = ${id} and state in ('planned', 'unknown') and due_at <= clock_timestamp()
+              and (claimed_by is null or not claims.is_alive(claimed_by)) and ${isHead}
+            returning id, kind, flow, key, lane, title, target, body, subject, state, check_first, attempts, refusals, planned_at,
+              first_sent_at, last_sent_at, claim_no,
+              (extract(epoch from clock_timestamp() - last_sent_at) * 1000)::float8 as since_sent_ms,
+              (extract(epoch from clock_timestamp() - planned_at) * 1000)::float8 as since_planned_ms,
+              (extract(epoch from clock_timestamp() - unknown_since) * 1000)::float8 as unknown_since_ms,
+              (select a.session_id from effects.attempts a where a.effect_id = e.id and a.purpose = 'send' order by a.id desc limit 1) as last_session_id`,
+      );
+      if (row === undefined) return whyNotClaimed(id);
+      return {
+        kind: 'claimed',
+        effect: {
+          id: row.id,
+          kind: row.kind,
+          flow: row.flow,
+          key: row.key,
+          lane: row.lane,
+          title: row.title,
+          target: row.target,
+          body: row.body?.toString('utf8') ?? '',
+          subject: row.subject,
+          state: row.state,
+          checkFirst: row.check_first,
+          attempts: row.attempts,
+          refusals: row.refusals,
+          plannedAt: new Date(row.planned_at),
+          firstSentAt: date(row.first_sent_at),
+          lastSentAt: date(row.last_sent_at),
+          sinceSentMs: row.since_sent_ms,
+          sincePlannedMs: row.since_planned_ms,
+          unknownSinceMs: row.unknown_since_ms,
+          lastSessionId: row.last_session_id,
+          claimNo: row.claim_no,
+        },
+      };
+    },
+
+    begin: async (effect, worker, sessionId) => {
+      const begun = await oneRow<{ id: string }>(
+        executor,
+        sql`with begun as (
+              update effects.effects set state = 'sending', attempts = attempts + 1, reason_code = null, reason = null,
+                first_sent_at = coalesce(first_sent_at, clock_timestamp()), last_sent_at = clock_timestamp()
+              where id = ${effect.id} and claim_no = ${effect.claimNo} and state = 'planned' and claimed_by = ${worker}
+              returning id, attempts)
+            insert into effects.attempts (effect_id, purpose, number, worker, claim_no, session_id)
+            select id, 'send', attempts, ${worker}, ${effect.claimNo}, ${sessionId} from begun returning id`,
+      );
+      if (begun === undefined) throw new EffectClaimLostError(effect.id);
+      return { attemptId: begun.id };
+    },
+
+    beginCrossCheck: async (effect, worker) => {
+      const begun = await oneRow<{ id: string }>(
+        executor,
+        sql`insert into effects.attempts (effect_id, purpose, number, worker, claim_no)
+            values (${effect.id}, 'cross-check', ${effect.attempts}, ${worker}, ${effect.claimNo}) returning id`,
+      );
+      if (begun === undefined) throw new EffectClaimLostError(effect.id);
+      return { attemptId: begun.id };
+    },
+
+    endAttempt: async (attemptId, record) => {
+      await executor.execute(
+        sql`update effects.attempts set ended_at = clock_timestamp(), stage = ${record.stage}, code = ${record.code}, verdict = ${record.verdict},
+              detail = ${record.detail}, duration_ms = (extract(epoch from clock_timestamp() - began_at) * 1000)::integer
+            where id = ${attemptId} and ended_at is null`,
+      );
+    },
+
+    settleDone: ({ id, claimNo }, { verified, result }) =>
+      one(
+        sql`update effects.effects set state = 'done', claimed_by = null, unknown_since = null, reason_code = null, reason = null,
+              verified = ${verified}, result = ${JSON.stringify(result ?? null)}::jsonb, settled_at = clock_timestamp(), refusals = 0
+            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'sending', 'unknown')`,
+      ),
+
+    settleRefused: ({ id, claimNo }, { code, message, afterMs, costs }) =>
+      one(
+        sql`update effects.effects set state = 'planned', claimed_by = null, unknown_since = null, reason_code = ${code}, reason = ${message},
+              refusals = refusals + ${costs ? 1 : 0}, due_at = clock_timestamp() + ${seconds(afterMs)}
+            where id = ${id} and claim_no = ${claimNo} and state in ('sending', 'unknown')`,
+      ),
+
+    settleUnknown: ({ id, claimNo }, { code, message }) =>
+      one(
+        sql`update effects.effects set state = 'unknown', claimed_by = null, unknown_since = coalesce(unknown_since, clock_timestamp()),
+              reason_code = ${code}, reason = ${message}, due_at = clock_timestamp() + interval '1 second'
+            where id = ${id} and claim_no = ${claimNo} and state in ('sending', 'unknown')`,
+      ),
+
+    park: ({ id, claimNo }, { code, message }) =>
+      one(
+        sql`update effects.effects set state = 'parked', claimed_by = null, unknown_since = null, reason_code = ${code}, reason = ${message}
+            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'sending', 'unknown')`,
+      ),
+
+    provedNotThere: ({ id, claimNo }) =>
+      one(
+        sql`update effects.effects set state = 'planned', unknown_since = null, reason_code = null, reason = null, check_first = false
+            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'unknown')`,
+      ),
+
+    release: ({ id, claimNo }, { afterMs, code, message }) =>
+      one(
+        sql`update effects.effects set claimed_by = null, reason_code = ${code}, reason = ${message},
+              due_at = clock_timestamp() + ${seconds(afterMs)}
+            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'unknown')`,
+      ),
+
+    recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`, 'WORKER_DIED', 'Its worker died while sending'),
+
+    recoverLost: (holder, inHand) =>
+      recover(
+        inHand.length === 0
+          ? sql`claimed_by = ${holder}`
+          : sql`claimed_by = ${holder} and id <> all(${idArray(inHand)})`,
+        'ENDING_LOST',
+        'It was sent, but how it ended could not be written down',
+      ),
+
+    due: (limit, lookedAtMs) =>
+      rows<DueEffect>(
+        executor,
+        sql`select e.id, e.run, e.queued_at is not null as queued from effects.effects e
+            where e.state in ('planned', 'unknown') and e.claimed_by is null and e.due_at <= clock_timestamp()
+              and (e.queued_at is null or e.queued_at < clock_timestamp() - ${seconds(lookedAtMs)}) and ${isHead}
+            order by e.queued_at nulls first, e.id limit ${limit}`,
+      ),
+
+    markQueued: async (ids) => {
+      if (ids.length === 0) return;
+      await executor.execute(
+        sql`update effects.effects set queued_at = clock_timestamp() where id = any(${idArray(ids)})`,
+      );
+    },
+
+    replan: async (ids) => {
+      if (ids.length === 0) return [];
+      return rows<DueEffect>(
+        executor,
+        sql`update effects.effects set run = run + 1, queued_at = null where id = any(${idArray(ids)}) and state in ('planned', 'unknown')
+            returning id, run, false as queued`,
+      );
+    },
+
+    forgetQueued: () =>
+      changed(
+        executor,
+        sql`update effects.effects set queued_at = null where state in ('planned', 'unknown') and queued_at is not null`,
+      ),
+
+    head: (lane) =>
+      oneRow<DueEffect>(
+        executor,
+        sql`select e.id, e.run, e.queued_at is not null as queued from effects.effects e
+            where e.lane = ${lane} and e.state in ('planned', 'unknown') and e.claimed_by is null and e.due_at <= clock_timestamp() and ${isHead}
+            order by e.id limit 1`,
+      ),
+
+    list: async ({ state, limit }) => {
+      const found = await rows<{
+        id: string;
+        kind: string;
+        flow: string;
+        key: string;
+        lane: string | null;
+        title: string;
+        state: EffectState;
+        origin: EffectOrigin;
+        attempts: number;
+        subject: EffectSubject;
+        reason_code: string | null;
+        reason: string | null;
+        verified: boolean | null;
+        planned_at: string;
+        settled_at: string | null;
+      }>(
+        executor,
+        sql`select id, kind, flow, key, lane, title, state, origin, attempts, subject, reason_code, reason, verified, planned_at, settled_at
+            from effects.effects where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+      );
+      return found.map((row) => ({
+        id: row.id,
+        kind: row.kind,
+        flow: row.flow,
+        key: row.key,
+        lane: row.lane,
+        title: row.title,
+        state: row.state,
+        origin: row.origin,
+        attempts: row.attempts,
+        subject: row.subject,
+        reasonCode: row.reason_code,
+        reason: row.reason,
+        verified: row.verified,
+        plannedAt: new Date(row.planned_at),
+        settledAt: date(row.settled_at),
+      }));
+    },
+
+    counts: () =>
+      rows<{ kind: string; state: EffectState; count: number }>(
+        executor,
+        sql`select kind, state, count(*)::int as count from effects.effects group by kind, state order by kind, state`,
+      ),
+
+    releaseParked: (id, { checkFirst }) =>
+      one(
+        sql`update effects.effects set state = 'planned', reason_code = null, reason = null, refusals = 0, due_at = clock_timestamp(),
+              run = run + 1, queued_at = null, check_first = ${checkFirst}
+            where id = ${id} and state = 'parked'`,
+      ),
+  };
+}

@@ -1,0 +1,109 @@
+/** See docs/ARCHITECTURE.md, "An effect's life". */
+export type EffectState = 'planned' | 'sending' | 'unknown' | 'parked' | 'done' | 'cancelled';
+export type EffectOrigin = 'webhook' | 'pull' | 'operator' | 'reconciliation';
+
+/** Ids and amounts that people look for. Never names, addresses or e-mails. */
+export interface EffectSubject {
+  checkoutSessionId?: string;
+  paymentIntentId?: string;
+  chargeId?: string;
+  invoiceId?: string;
+  refundId?: string;
+  disputeId?: string;
+  /** Minor units. */
+  amount?: number;
+  currency?: string;
+  /** ISO 8601, when the money moved. */
+  occurredAt?: string;
+}
+
+/** What a flow decides that the outside is owed. */
+export interface EffectPlan {
+  kind: string;
+  flow: string;
+  /** What it means, for instance `invoice-paid:cs_…`; a second plan with the same key changes nothing. */
+  key: string;
+  lane: string | null;
+  title: string;
+  /** The performer's own shape, frozen now: later configuration changes do not reach it. */
+  target: unknown;
+  /** Sent as it stands at every attempt. */
+  body: string;
+  subject: EffectSubject;
+  origin: EffectOrigin;
+  /** Recovery, replay, restore: ask the peer before the first sending. */
+  checkFirst: boolean;
+  /** Plan it as parked, for a person to release or cancel. */
+  parked?: { reasonCode: string; reason: string };
+}
+
+/** An effect in hand. Only the holder of the latest claim number can begin, settle or release it. */
+export interface ClaimedEffect {
+  id: string;
+  kind: string;
+  flow: string;
+  key: string;
+  lane: string | null;
+  title: string;
+  target: unknown;
+  body: string;
+  subject: EffectSubject;
+  /** As it was when claimed. */
+  state: 'planned' | 'unknown';
+  checkFirst: boolean;
+  attempts: number;
+  refusals: number;
+  plannedAt: Date;
+  firstSentAt: Date | null;
+  lastSentAt: Date | null;
+  /** Milliseconds since the last sending began, by PostgreSQL's clock; null when never sent. */
+  sinceSentMs: number | null;
+  /** Milliseconds it has been planned, by PostgreSQL's clock. */
+  sincePlannedMs: number;
+  unknownSinceMs: number | null;
+  /** The FileMaker session that carried the last sending. */
+  lastSessionId: string | null;
+  claimNo: string;
+}
+
+/** How a sending ended. Thrown before begin: retried. Thrown after begin: unknown. */
+export type Outcome =
+  | { kind: 'done'; verified: boolean; result: unknown }
+  /** The peer said no and surely did nothing. `again`: the same bytes may be sent after `afterMs`. */
+  | { kind: 'refused'; code: string; message: string; again: boolean; afterMs?: number; costs?: boolean }
+  /** Sent and unheard: ask before anything else. */
+  | { kind: 'unknown'; code: string; message: string };
+
+/** What asking the peer told about an effect that may or may not have happened. */
+export type CrossCheck =
+  | { kind: 'there'; result: unknown }
+  | { kind: 'not-there' }
+  | { kind: 'wait'; afterMs: number; code: string; message: string }
+  | { kind: 'park'; code: string; message: string };
+
+/** An answer of a step before sending that stops the attempt without cost. */
+export type HeldBack =
+  | { kind: 'wait'; afterMs: number; code: string; message: string }
+  | { kind: 'park'; code: string; message: string };
+
+/** A sending that is prepared (the FileMaker session is leased) but has not begun. */
+export interface PreparedSending {
+  kind: 'ready';
+  /** Noted with the attempt, so that a cross-check can ask for the session later. */
+  sessionId: string | null;
+  /** First byte at once, the same bytes on every attempt. Must not throw; if it does, the outcome is unknown. */
+  send(): Promise<Outcome>;
+  /** Gives everything back; called exactly once, with null when nothing was sent. */
+  release(outcome: Outcome | null): Promise<void>;
+}
+
+/** One per kind of effect; joins the engine with a peer. */
+export interface Performer {
+  kind: string;
+  /** Scopes of gates that must be open, for instance `filemaker` and `script:NAME`. */
+  scopes(effect: { target: unknown; flow: string }): string[];
+  /** May the first sending still happen? Asked when it comes long after the plan. */
+  recheck(effect: ClaimedEffect): Promise<{ kind: 'fine' } | HeldBack>;
+  prepare(effect: ClaimedEffect): Promise<PreparedSending | HeldBack>;
+  crossCheck(effect: ClaimedEffect): Promise<CrossCheck>;
+}

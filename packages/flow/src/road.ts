@@ -1,0 +1,176 @@
+import type { Database } from '@bridge/database';
+import type { EffectStore } from '@bridge/effects';
+import { type ClaimedEvent, EventClaimLostError, type Finish, type Inbox } from '@bridge/inbox';
+import type { BoundFlow, FlowEnding, FlowEvent } from './define-flow';
+import { readEventObject } from './event-body';
+
+/** What a failed question to a peer means for the event that asked it. */
+export type PeerFailure =
+  /** The peer is away or busy: costs no start. */
+  | { kind: 'wait'; afterMs: number; code: string; message: string }
+  /** The question itself was refused and would be again. */
+  | { kind: 'park'; code: string; message: string };
+
+export type RoadEnding =
+  | { kind: 'processed'; plannedEffectIds: string[] }
+  | { kind: 'ignored'; reasonCode: string }
+  | { kind: 'parked'; reasonCode: string; reason: string }
+  | { kind: 'waiting'; afterMs: number; code: string }
+  | { kind: 'nothing'; because: string; dueInMs?: number };
+
+export interface RoadOptions {
+  database: Database;
+  inbox: Inbox;
+  effects: EffectStore;
+  worker: string;
+  flows: readonly BoundFlow[];
+  /** Turns what a peer's client threw into what to do; undefined: an error of ours, it costs a start. */
+  judgeFailure(error: unknown): Promise<PeerFailure | undefined>;
+  now?: () => Date;
+  onTurn?: (turn: {
+    event: Pick<ClaimedEvent, 'id' | 'eventId' | 'eventType' | 'source' | 'starts'> | undefined;
+    ending: RoadEnding;
+    durationMs: number;
+  }) => void;
+}
+
+export interface Road {
+  /** One event's way: claim, ask the peers, then flow tables, planned effects and the row's end in one transaction. */
+  turn(inboxId: string): Promise<RoadEnding>;
+  inHand(): string[];
+}
+
+/** An error of ours: wait so long times the number of starts, so that eight starts span minutes. */
+const RETRY_STEP_MS = 2_000;
+
+export function createRoad(options: RoadOptions): Road {
+  const { database, inbox, effects, worker } = options;
+  const now = options.now ?? (() => new Date());
+
+  async function travel(event: ClaimedEvent): Promise<RoadEnding> {
+    const close = async (finish: Finish): Promise<void> => inbox.finish(database.executor, event, finish);
+    if (event.account !== null) {
+      const parked = {
+        reasonCode: 'CONNECTED_ACCOUNT',
+        reason: 'The event belongs to a connected account; this bridge serves one Stripe account',
+      };
+      await close({ state: 'parked', ...parked });
+      return { kind: 'parked', ...parked };
+    }
+    const object = readEventObject(event.body);
+    if (object === undefined) {
+      const parked = { reasonCode: 'BODY_UNREADABLE', reason: 'The stored body is not a Stripe event' };
+      await close({ state: 'parked', ...parked });
+      return { kind: 'parked', ...parked };
+    }
+    const flows = options.flows.filter((flow) => flow.wants.includes(event.eventType));
+    if (flows.length === 0) {
+      await close({ state: 'ignored', reasonCode: 'UNWANTED_TYPE', reason: 'No flow that is on wants this type' });
+      return { kind: 'ignored', reasonCode: 'UNWANTED_TYPE' };
+    }
+    const flowEvent: FlowEvent = {
+      inboxId: event.id,
+      eventId: event.eventId,
+      type: event.eventType,
+      source: event.source,
+      livemode: event.livemode,
+      apiVersion: event.apiVersion,
+      createdAt: event.eventCreatedAt,
+      receivedAt: event.receivedAt,
+      object,
+    };
+    const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent)));
+    return database.transaction(async (tx) => {
+      const endings: FlowEnding[] = [];
+      for (const commit of prepared) endings.push(await commit(tx, now()));
+      const plannedEffectIds: string[] = [];
+      for (const ending of endings) {
+        for (const { key, reasonCode, reason } of ending.unsent) await effects.parkUnsent(tx, key, reasonCode, reason);
+        for (const plan of ending.plans) {
+          const { id, planned } = await effects.plan(tx, plan);
+          if (planned && plan.parked === undefined) plannedEffectIds.push(id);
+        }
+      }
+      const parked = endings.find((ending) => ending.parked !== undefined)?.parked;
+      if (parked !== undefined) {
+        await inbox.finish(tx, event, { state: 'parked', reasonCode: parked.reasonCode, reason: parked.reason });
+        return { kind: 'parked', reasonCode: parked.reasonCode, reason: parked.reason };
+      }
+      const ignored = endings.every((ending) => ending.ignored !== undefined) ? endings[0]?.ignored : undefined;
+      if (ignored !== undefined) {
+        await inbox.finish(tx, event, { state: 'ignored', reasonCode: ignored.reasonCode, reason: ignored.reason });
+        return { kind: 'ignored', reasonCode: ignored.reasonCode };
+      }
+      await inbox.finish(tx, event, { state: 'processed' });
+      return { kind: 'processed', plannedEffectIds };
+    });
+  }
+
+  async function turn(inboxId: string): Promise<{ event?: ClaimedEvent; ending: RoadEnding }> {
+    const claim = await inbox.claim(inboxId, worker);
+    if (claim.kind === 'parked')
+      return { ending: { kind: 'parked', reasonCode: claim.reasonCode, reason: claim.reason } };
+    if (claim.kind === 'nothing') {
+      return {
+        ending: {
+          kind: 'nothing',
+          because: claim.because,
+          ...(claim.dueInMs === undefined ? {} : { dueInMs: claim.dueInMs }),
+        },
+      };
+    }
+    const { event } = claim;
+    try {
+      return { event, ending: await travel(event) };
+    } catch (error) {
+      if (error instanceof EventClaimLostError)
+        return { event, ending: { kind: 'nothing', because: 'the claim was lost' } };
+      const failure = await options.judgeFailure(error);
+      if (failure?.kind === 'park') {
+        await inbox.finish(database.executor, event, {
+          state: 'parked',
+          reasonCode: failure.code,
+          reason: failure.message,
+        });
+        return { event, ending: { kind: 'parked', reasonCode: failure.code, reason: failure.message } };
+      }
+      if (failure?.kind === 'wait') {
+        await inbox.release(event, {
+          afterMs: failure.afterMs,
+          costs: false,
+          reasonCode: failure.code,
+          reason: failure.message,
+        });
+        return { event, ending: { kind: 'waiting', afterMs: failure.afterMs, code: failure.code } };
+      }
+      await inbox.release(event, {
+        afterMs: RETRY_STEP_MS * event.starts,
+        costs: true,
+        reasonCode: 'PROCESSING_FAILED',
+        reason: error instanceof Error ? error.name : 'unknown error',
+      });
+      throw error;
+    }
+  }
+
+  const inHand = new Map<string, number>();
+  const count = (id: string, by: 1 | -1): void => {
+    const turns = (inHand.get(id) ?? 0) + by;
+    if (turns === 0) inHand.delete(id);
+    else inHand.set(id, turns);
+  };
+  return {
+    inHand: () => [...inHand.keys()],
+    turn: async (inboxId) => {
+      const began = performance.now();
+      count(inboxId, 1);
+      try {
+        const { event, ending } = await turn(inboxId);
+        options.onTurn?.({ event, ending, durationMs: performance.now() - began });
+        return ending;
+      } finally {
+        count(inboxId, -1);
+      }
+    },
+  };
+}

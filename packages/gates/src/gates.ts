@@ -1,0 +1,90 @@
+import { changed, type Database, rows } from '@bridge/database';
+import { sql } from 'drizzle-orm';
+
+export type Closure = {
+  scope: string;
+  kind: 'pause' | 'halt' | 'circuit';
+  cause: string;
+  detail: string;
+  by: string;
+  since: Date;
+};
+
+/** Between two looks at a peer that is away. Short enough that work resumes within a second of its return. */
+export const PROBE_EVERY_MS = 500;
+
+/**
+ * Pauses, halts and circuits: rows of PostgreSQL, so that every process sees the same and a flushed Redis opens nothing.
+ * Scopes are `filemaker`, `stripe`, `script:NAME`, `flow:NAME`.
+ */
+export interface Gates {
+  /** What keeps any of these scopes closed; empty when work may go on. */
+  closures(scopes?: readonly string[]): Promise<Closure[]>;
+  /** A person's stop. */
+  pause(scope: string, why: string, by: string): Promise<void>;
+  /** A fault's stop: it stays until a person resumes. The first cause is kept, later ones change nothing. */
+  halt(scope: string, cause: string, detail: string, by: string): Promise<void>;
+  /** Lifts pause and halt. Tells how many were lifted. */
+  resume(scope: string): Promise<number>;
+  /** A peer does not answer: nobody calls it until a probe succeeds. */
+  openCircuit(peer: string, because: string): Promise<void>;
+  /** The right to look once; false when another process has it, or it is too early, or the circuit is closed. */
+  takeProbe(peer: string): Promise<boolean>;
+  /** True when it was open. */
+  closeCircuit(peer: string): Promise<boolean>;
+}
+
+export function createGates(database: Database): Gates {
+  const { executor } = database;
+  return {
+    closures: async (scopes) => {
+      const found = await rows<{
+        scope: string;
+        kind: Closure['kind'];
+        cause: string;
+        detail: string;
+        by: string;
+        since: string;
+      }>(
+        executor,
+        sql`select scope, kind, cause, detail, by, since from gates.closures
+            union all
+            select peer, 'circuit', 'PEER_AWAY', because, 'bridge', opened_at from gates.circuits
+            order by since`,
+      );
+      return found
+        .filter((row) => scopes === undefined || scopes.includes(row.scope))
+        .map((row) => ({ ...row, since: new Date(row.since) }));
+    },
+    pause: async (scope, why, by) => {
+      await executor.execute(
+        sql`insert into gates.closures (scope, kind, cause, detail, by) values (${scope}, 'pause', 'PAUSED', ${why}, ${by})
+            on conflict (scope, kind) do nothing`,
+      );
+    },
+    halt: async (scope, cause, detail, by) => {
+      await executor.execute(
+        sql`insert into gates.closures (scope, kind, cause, detail, by) values (${scope}, 'halt', ${cause}, ${detail}, ${by})
+            on conflict (scope, kind) do nothing`,
+      );
+    },
+    resume: (scope) => changed(executor, sql`delete from gates.closures where scope = ${scope}`),
+    openCircuit: async (peer, because) => {
+      await executor.execute(
+        sql`insert into gates.circuits (peer, because, next_probe_at)
+            values (${peer}, ${because}, clock_timestamp() + make_interval(secs => ${PROBE_EVERY_MS / 1000}::float8))
+            on conflict (peer) do nothing`,
+      );
+    },
+    takeProbe: async (peer) => {
+      const taken = await changed(
+        executor,
+        sql`update gates.circuits
+            set probes = probes + 1, next_probe_at = clock_timestamp() + make_interval(secs => ${PROBE_EVERY_MS / 1000}::float8)
+            where peer = ${peer} and next_probe_at <= clock_timestamp()`,
+      );
+      return taken === 1;
+    },
+    closeCircuit: async (peer) => (await changed(executor, sql`delete from gates.circuits where peer = ${peer}`)) === 1,
+  };
+}

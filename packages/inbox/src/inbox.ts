@@ -1,0 +1,392 @@
+import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
+import { type SQL, sql } from 'drizzle-orm';
+
+export type EventState = 'received' | 'processing' | 'processed' | 'ignored' | 'parked';
+export type EventSource = 'webhook' | 'pull' | 'operator' | 'reconciliation';
+
+/** One arrival at the door, verified and described, its body as the bytes that came. */
+export interface Delivery {
+  source: EventSource;
+  peer: 'stripe' | 'amberflo' | 'bridge';
+  eventId: string;
+  eventType: string;
+  /** The connected account that Stripe names; null for the bridge's own. */
+  account: string | null;
+  livemode: boolean;
+  apiVersion: string | null;
+  objectId: string | null;
+  eventCreatedAt: Date | null;
+  body: Buffer;
+  /** A reason code stores the row as ignored, for instance `UNWANTED_TYPE` or `OTHER_LIVEMODE`. */
+  ignoredBecause: string | null;
+}
+
+export interface Recorded {
+  id: string;
+  eventId: string;
+  outcome: 'new' | 'duplicate';
+  state: EventState;
+}
+
+/** An event in hand. Only the holder of the latest claim number can finish or release it. */
+export interface ClaimedEvent {
+  id: string;
+  eventId: string;
+  eventType: string;
+  source: EventSource;
+  account: string | null;
+  livemode: boolean;
+  apiVersion: string | null;
+  objectId: string | null;
+  eventCreatedAt: Date | null;
+  receivedAt: Date;
+  starts: number;
+  claimNo: string;
+  body: Buffer;
+}
+
+export type ClaimResult =
+  | { kind: 'claimed'; event: ClaimedEvent }
+  | { kind: 'parked'; reasonCode: string; reason: string }
+  | { kind: 'nothing'; because: 'finished' | 'in hand' | 'not due' | 'unknown id'; dueInMs?: number };
+
+export type Finish =
+  | { state: 'processed' }
+  | { state: 'ignored'; reasonCode: string; reason: string }
+  | { state: 'parked'; reasonCode: string; reason: string };
+
+/** Another worker has taken the row meanwhile; whatever this one did in the same transaction must be undone. */
+export class EventClaimLostError extends Error {
+  readonly code = 'EVENT_CLAIM_LOST';
+  constructor(id: string) {
+    super(`Inbox row ${id} was claimed by another worker meanwhile`);
+    this.name = 'EventClaimLostError';
+  }
+}
+
+/** Eight starts without an end: something about this event kills its worker or never succeeds. A person looks. */
+export const STARTS_MAX = 8;
+const REJECTIONS_KEPT = 1_000;
+
+export interface DueEvent {
+  id: string;
+  eventId: string;
+  run: number;
+  /** False: no job was ever seen for this run, so one can be added without asking the queue. */
+  queued: boolean;
+}
+
+export interface EventSummary {
+  id: string;
+  eventId: string;
+  eventType: string;
+  source: EventSource;
+  state: EventState;
+  livemode: boolean;
+  objectId: string | null;
+  deliveries: number;
+  starts: number;
+  reasonCode: string | null;
+  reason: string | null;
+  receivedAt: Date;
+  finishedAt: Date | null;
+}
+
+export interface Inbox {
+  /**
+   * Stores deliveries in one statement. A repeated event id adds no row; if its row is unfinished it becomes due at once.
+   * Resolves after the commit, in the order of the input.
+   */
+  record(deliveries: readonly Delivery[], executor?: Executor): Promise<Recorded[]>;
+  recordRejection(rejection: { reason: string; bytes: number; remote?: string }): Promise<void>;
+  /** Takes a row for work and counts the start. The ninth start parks it instead. */
+  claim(id: string, worker: string): Promise<ClaimResult>;
+  /** Ends the work, in the transaction that holds its results. Throws EventClaimLostError. */
+  finish(executor: Executor, event: Pick<ClaimedEvent, 'id' | 'claimNo'>, finish: Finish): Promise<void>;
+  /** Puts the row back until later. `costs: false` takes the start back: the event was not at fault. */
+  release(
+    event: Pick<ClaimedEvent, 'id' | 'claimNo'>,
+    options: { afterMs: number; costs: boolean; reasonCode: string; reason: string },
+  ): Promise<void>;
+  /** Frees what dead workers held. Returns how many rows. */
+  recoverDead(): Promise<number>;
+  /** Frees what this living worker holds by its mark but not in its hand, because an answer of PostgreSQL was lost. */
+  recoverLost(worker: string, inHand: readonly string[]): Promise<number>;
+  /** Due rows that have no job for sure or were last looked at longer ago than `lookedAtMs`; the oldest first. */
+  due(limit: number, lookedAtMs: number): Promise<DueEvent[]>;
+  /** A job stands for these rows. */
+  markQueued(ids: readonly string[]): Promise<void>;
+  /** The jobs of these rows are gone or used up: the next job gets a new id. Returns the rows with their new run. */
+  replan(ids: readonly string[]): Promise<DueEvent[]>;
+  /** After the queue was lost: every unfinished row needs a job again. */
+  forgetQueued(): Promise<number>;
+  /** A person's word: a finished or parked row is worked on once more. False: it is in hand or not there. */
+  reprocess(id: string): Promise<boolean>;
+  list(filter: { state?: EventState; limit: number }): Promise<EventSummary[]>;
+  counts(): Promise<Record<EventState, number>>;
+  /** Age of the oldest unfinished row in seconds; 0 when there is none. */
+  oldestUnfinishedSeconds(): Promise<number>;
+}
+
+const textArray = (values: readonly (string | null)[]): SQL =>
+  sql`array[${sql.join(
+    values.map((value) => sql`${value}`),
+    sql`, `,
+  )}]::text[]`;
+const idArray = (ids: readonly string[]): SQL => sql`${textArray(ids)}::bigint[]`;
+
+interface EventRow {
+  id: string;
+  event_id: string;
+  event_type: string;
+  source: EventSource;
+  account: string | null;
+  livemode: boolean;
+  api_version: string | null;
+  object_id: string | null;
+  event_created_at: string | null;
+  received_at: string;
+  starts: number;
+  claim_no: string;
+  body: Buffer | null;
+}
+
+export function createInbox(database: Database): Inbox {
+  const { executor } = database;
+
+  async function whyNotClaimed(id: string): Promise<ClaimResult> {
+    const row = await oneRow<{
+      state: EventState;
+      starts: number;
+      due_in_ms: number;
+      reason_code: string | null;
+      reason: string | null;
+    }>(
+      executor,
+      sql`select state, starts, reason_code, reason, (extract(epoch from due_at - clock_timestamp()) * 1000)::float8 as due_in_ms from inbox.events where id = ${id}`,
+    );
+    if (row === undefined) return { kind: 'nothing', because: 'unknown id' };
+    if (row.state === 'parked') return { kind: 'parked', reasonCode: row.reason_code ?? '', reason: row.reason ?? '' };
+    if (row.state === 'processing') return { kind: 'nothing', because: 'in hand' };
+    if (row.state === 'received') return { kind: 'nothing', because: 'not due', dueInMs: Math.max(0, row.due_in_ms) };
+    return { kind: 'nothing', because: 'finished' };
+  }
+
+  const recover = (lost: SQL): Promise<number> =>
+    changed(
+      executor,
+      sql`update inbox.events set state = 'received', claimed_by = null, due_at = clock_timestamp(), queued_at = null, run = run + 1
+          where state = 'processing' and ${lost}`,
+    );
+
+  return {
+    record: async (deliveries, within) => {
+      if (deliveries.length === 0) return [];
+      // One statement cannot touch one row twice, so repeats inside the batch are counted here.
+      const first = new Map<string, { delivery: Delivery; times: number }>();
+      for (const delivery of deliveries) {
+        const seen = first.get(delivery.eventId);
+        if (seen === undefined) first.set(delivery.eventId, { delivery, times: 1 });
+        else seen.times += 1;
+      }
+      const values = [...first.values()].map(
+        ({ delivery: d, times }) =>
+          sql`(${d.source}, ${d.peer}, ${d.eventId}, ${d.eventType}, ${d.account}, ${d.livemode}::boolean, ${d.apiVersion}, ${d.objectId},
+               ${d.eventCreatedAt?.toISOString() ?? null}::timestamptz, ${times}::integer, ${d.body}::bytea,
+               ${d.ignoredBecause === null ? 'received' : 'ignored'}, ${d.ignoredBecause},
+               case when ${d.ignoredBecause === null}::boolean then null else clock_timestamp() end)`,
+      );
+      const stored = await rows<{ id: string; event_id: string; state: EventState; is_new: boolean }>(
+        within ?? executor,
+        sql`insert into inbox.events as e (source, peer, event_id, event_type, account, livemode, api_version, object_id,
+              event_created_at, deliveries, body, state, reason_code, finished_at)
+            values ${sql.join(values, sql`, `)}
+            on conflict (event_id) do update set
+              deliveries = e.deliveries + excluded.deliveries,
+              last_delivery_at = clock_timestamp(),
+              due_at = case when e.state in ('received', 'processing') then least(e.due_at, clock_timestamp()) else e.due_at end,
+              -- A job that waits for later would swallow the resend, so the row gets a new run and with it a new job.
+              run = case when e.state = 'received' and e.due_at > clock_timestamp() then e.run + 1 else e.run end,
+              queued_at = case when e.state = 'received' and e.due_at > clock_timestamp() then null else e.queued_at end
+            returning id, event_id, state, (xmax = 0) as is_new`,
+      );
+      const byEventId = new Map(stored.map((row) => [row.event_id, row]));
+      const told = new Set<string>();
+      return deliveries.map(({ eventId }) => {
+        const row = byEventId.get(eventId);
+        if (row === undefined) throw new Error(`The inbox did not return event ${eventId}`);
+        const outcome = row.is_new && !told.has(eventId) ? 'new' : 'duplicate';
+        told.add(eventId);
+        return { id: row.id, eventId, outcome, state: row.state };
+      });
+    },
+
+    recordRejection: async ({ reason, bytes, remote }) => {
+      await executor.execute(
+        sql`insert into inbox.rejections (reason, bytes, remote) values (${reason}, ${bytes}, ${remote ?? null})`,
+      );
+      await executor.execute(
+        sql`delete from inbox.rejections where id <= (select id from inbox.rejections order by id desc offset ${REJECTIONS_KEPT} limit 1)`,
+      );
+    },
+
+    claim: async (id, worker) => {
+      const row = await oneRow<EventRow>(
+        executor,
+        sql`update inbox.events set state = 'processing', starts = starts + 1, claimed_by = ${worker}, claim_no = nextval('claims.claim_no'),
+              reason_code = null, reason = null
+            where id = ${id} and due_at <= clock_timestamp() and starts < ${STARTS_MAX}
+              and (state = 'received' or (state = 'processing' and not claims.is_alive(claimed_by)))
+            returning id, event_id, event_type, source, account, livemode, api_version, object_id, event_created_at, received_at, starts, claim_no, body`,
+      );
+      if (row === undefined) {
+        const reason = `Started ${STARTS_MAX} times without an end`;
+        const parked = await changed(
+          executor,
+          sql`update inbox.events set state = 'parked', claimed_by = null, reason_code = 'TOO_MANY_STARTS',
+                reason = ${reason} || coalesce('; last: ' || reason, ''), finished_at = clock_timestamp()
+              where id = ${id} and starts >= ${STARTS_MAX} and due_at <= clock_timestamp()
+                and (state = 'received' or (state = 'processing' and not claims.is_alive(claimed_by)))`,
+        );
+        return parked === 1 ? { kind: 'parked', reasonCode: 'TOO_MANY_STARTS', reason } : whyNotClaimed(id);
+      }
+      return {
+        kind: 'claimed',
+        event: {
+          id: row.id,
+          eventId: row.event_id,
+          eventType: row.event_type,
+          source: row.source,
+          account: row.account,
+          livemode: row.livemode,
+          apiVersion: row.api_version,
+          objectId: row.object_id,
+          eventCreatedAt: row.event_created_at === null ? null : new Date(row.event_created_at),
+          receivedAt: new Date(row.received_at),
+          starts: row.starts,
+          claimNo: row.claim_no,
+          body: row.body ?? Buffer.alloc(0),
+        },
+      };
+    },
+
+    finish: async (within, event, finish) => {
+      const count = await changed(
+        within,
+        sql`update inbox.events set state = ${finish.state}, claimed_by = null, finished_at = clock_timestamp(),
+              reason_code = ${'reasonCode' in finish ? finish.reasonCode : null}, reason = ${'reason' in finish ? finish.reason : null}
+            where id = ${event.id} and claim_no = ${event.claimNo} and state = 'processing'`,
+      );
+      if (count !== 1) throw new EventClaimLostError(event.id);
+    },
+
+    release: async (event, { afterMs, costs, reasonCode, reason }) => {
+      await executor.execute(
+        sql`update inbox.events set state = 'received', claimed_by = null, starts = starts - ${costs ? 0 : 1},
+              due_at = clock_timestamp() + make_interval(secs => ${afterMs / 1000}::float8), reason_code = ${reasonCode}, reason = ${reason}
+            where id = ${event.id} and claim_no = ${event.claimNo} and state = 'processing'`,
+      );
+    },
+
+    recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`),
+
+    recoverLost: (worker, inHand) =>
+      recover(
+        inHand.length === 0
+          ? sql`claimed_by = ${worker}`
+          : sql`claimed_by = ${worker} and id <> all(${idArray(inHand)})`,
+      ),
+
+    due: async (limit, lookedAtMs) => {
+      const found = await rows<{ id: string; event_id: string; run: number; queued: boolean }>(
+        executor,
+        sql`select id, event_id, run, queued_at is not null as queued from inbox.events
+            where state = 'received' and due_at <= clock_timestamp()
+              and (queued_at is null or queued_at < clock_timestamp() - make_interval(secs => ${lookedAtMs / 1000}::float8))
+            order by queued_at nulls first, id limit ${limit}`,
+      );
+      return found.map((row) => ({ id: row.id, eventId: row.event_id, run: row.run, queued: row.queued }));
+    },
+
+    markQueued: async (ids) => {
+      if (ids.length === 0) return;
+      await executor.execute(
+        sql`update inbox.events set queued_at = clock_timestamp() where id = any(${idArray(ids)})`,
+      );
+    },
+
+    replan: async (ids) => {
+      if (ids.length === 0) return [];
+      const found = await rows<{ id: string; event_id: string; run: number }>(
+        executor,
+        sql`update inbox.events set run = run + 1, queued_at = null where id = any(${idArray(ids)}) and state = 'received'
+            returning id, event_id, run`,
+      );
+      return found.map((row) => ({ id: row.id, eventId: row.event_id, run: row.run, queued: false }));
+    },
+
+    forgetQueued: () =>
+      changed(
+        executor,
+        sql`update inbox.events set queued_at = null where state in ('received', 'processing') and queued_at is not null`,
+      ),
+
+    reprocess: async (id) =>
+      (await changed(
+        executor,
+        sql`update inbox.events set state = 'received', starts = 0, due_at = clock_timestamp(), queued_at = null, run = run + 1,
+              finished_at = null, reason_code = null, reason = null
+            where id = ${id} and state in ('processed', 'ignored', 'parked') and body is not null`,
+      )) === 1,
+
+    list: async ({ state, limit }) => {
+      const found = await rows<
+        EventRow & {
+          state: EventState;
+          deliveries: number;
+          reason_code: string | null;
+          reason: string | null;
+          finished_at: string | null;
+        }
+      >(
+        executor,
+        sql`select id, event_id, event_type, source, state, livemode, object_id, deliveries, starts, reason_code, reason, received_at, finished_at
+            from inbox.events where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+      );
+      return found.map((row) => ({
+        id: row.id,
+        eventId: row.event_id,
+        eventType: row.event_type,
+        source: row.source,
+        state: row.state,
+        livemode: row.livemode,
+        objectId: row.object_id,
+        deliveries: row.deliveries,
+        starts: row.starts,
+        reasonCode: row.reason_code,
+        reason: row.reason,
+        receivedAt: new Date(row.received_at),
+        finishedAt: row.finished_at === null ? null : new Date(row.finished_at),
+      }));
+    },
+
+    counts: async () => {
+      const counts: Record<EventState, number> = { received: 0, processing: 0, processed: 0, ignored: 0, parked: 0 };
+      const found = await rows<{ state: EventState; n: number }>(
+        executor,
+        sql`select state, count(*)::int as n from inbox.events group by state`,
+      );
+      for (const row of found) counts[row.state] = row.n;
+      return counts;
+    },
+
+    oldestUnfinishedSeconds: async () => {
+      const row = await oneRow<{ seconds: number }>(
+        executor,
+        sql`select coalesce(extract(epoch from clock_timestamp() - min(received_at)), 0)::float8 as seconds
+            from inbox.events where state in ('received', 'processing')`,
+      );
+      return row?.seconds ?? 0;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+const rowId = z.string().regex(/^\d+$/);
+
+/**
+ * Every queue, the jobs it carries and what their data is. Jobs carry ids, never payloads: what they mean stands in
+ * PostgreSQL, and a queue that is lost is made again from there.
+ */
+export const catalogue = {
+  'stripe-events': { job: 'process-event', data: z.strictObject({ inboxId: rowId }) },
+  'filemaker-effects': { job: 'perform-effect', data: z.strictObject({ effectId: rowId }) },
+  reconciliations: { job: 'reconcile', data: z.strictObject({ flow: z.string() }) },
+} as const;
+
+export type QueueName = keyof typeof catalogue;
+export type JobData<Name extends QueueName> = z.infer<(typeof catalogue)[Name]['data']>;
+export const queueNames = Object.keys(catalogue) as QueueName[];
+
+/** A job to be: its id names the row and the run, so that adding it twice is adding it once. */
+export interface NewJob<Name extends QueueName = QueueName> {
+  queue: Name;
+  id: string;
+  data: JobData<Name>;
+}
+
+/** Event jobs are keyed by the Stripe event id; a later run of the same row gets a suffix, since BullMQ ignores an id it holds. */
+export function eventJob(row: { id: string; eventId: string; run: number }): NewJob<'stripe-events'> {
+  const id = /^[\w.-]{3,200}$/.test(row.eventId) && !/^-?\d+$/.test(row.eventId) ? row.eventId : `inbox-${row.id}`;
+  return { queue: 'stripe-events', id: row.run === 0 ? id : `${id}.${row.run}`, data: { inboxId: row.id } };
+}
+
+export function effectJob(row: { id: string; run: number }): NewJob<'filemaker-effects'> {
+  return { queue: 'filemaker-effects', id: `${row.id}.${row.run}`, data: { effectId: row.id } };
+}
+
+/** All keys of one bridge lie in one hash slot, so that a Redis Cluster can run the scripts. */
+export function queuePrefix(prefix: string, installationId: string): string {
+  return `{${prefix}:${installationId}}`;
+}
+
+/** Kept in Redis for Bull Board only; PostgreSQL remembers for good. */
+export const RETENTION = {
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 14 * 86_400, count: 5_000 },
+} as const;

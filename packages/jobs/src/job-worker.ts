@@ -1,0 +1,95 @@
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { catalogue, type JobData, type QueueName } from './catalogue';
+import { connectForWorkers, disconnect } from './redis-connection';
+
+/** How a job ended. What it means for the row stands in PostgreSQL already; this is for the queue and for Bull Board. */
+export type JobEnding =
+  | { kind: 'finished' }
+  /** Look again later; costs no attempt. */
+  | { kind: 'later'; afterMs: number }
+  /** A person has to look: the job stands as failed with this reason. No customer data in it. */
+  | { kind: 'failed'; reason: string };
+
+export interface JobWorker {
+  /** Stops fetching; jobs in hand go on. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** Takes no new jobs and waits for those in hand, at most `deadlineMs`. Resolves to how many were left. */
+  stop(deadlineMs: number): Promise<number>;
+  inHand(): number;
+  ready(): boolean;
+}
+
+/** A job that throws goes back to wait so long; the row's own counter decides when it has been tried often enough. */
+const AFTER_THROW_MS = 1_000;
+
+export function createJobWorker<Name extends QueueName>(options: {
+  queue: Name;
+  redisUrl: string;
+  prefix: string;
+  concurrency: number;
+  handle(data: JobData<Name>): Promise<JobEnding>;
+  onError: (error: Error) => void;
+}): JobWorker {
+  const connection = connectForWorkers(options.redisUrl, { onError: options.onError });
+  const schema = catalogue[options.queue].data;
+  let inHand = 0;
+
+  async function process(job: Job, token?: string): Promise<void> {
+    inHand += 1;
+    try {
+      const data = schema.safeParse(job.data);
+      if (!data.success) throw new UnrecoverableError(`This job's data is not what ${options.queue} carries`);
+      const ending = await options.handle(data.data as JobData<Name>).catch((error: Error): JobEnding => {
+        options.onError(error);
+        return { kind: 'later', afterMs: AFTER_THROW_MS };
+      });
+      if (ending.kind === 'failed') throw new UnrecoverableError(ending.reason);
+      if (ending.kind === 'later') {
+        await job.moveToDelayed(Date.now() + Math.max(1, ending.afterMs), token);
+        throw new DelayedError();
+      }
+    } finally {
+      inHand -= 1;
+    }
+  }
+
+  const worker = new Worker(options.queue, process, {
+    connection,
+    prefix: options.prefix,
+    concurrency: options.concurrency,
+    // Our claims decide who works on what; BullMQ may hand a job out as often as it likes.
+    maxStalledCount: 1_000_000,
+    lockDuration: 30_000,
+    stalledInterval: 15_000,
+    drainDelay: 2,
+  });
+  worker.on('error', options.onError);
+
+  let stopped: Promise<number> | undefined;
+  return {
+    pause: () => worker.pause(true),
+    resume: () => void worker.resume(),
+    inHand: () => inHand,
+    ready: () => connection.status === 'ready',
+    stop: (deadlineMs) => {
+      stopped ??= (async () => {
+        let timer: NodeJS.Timeout | undefined;
+        const late = new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, deadlineMs);
+        });
+        await Promise.race([worker.close().catch(options.onError), late]);
+        clearTimeout(timer);
+        const left = inHand;
+        if (left > 0)
+          await Promise.race([
+            worker.close(true).catch(options.onError),
+            new Promise((resolve) => setTimeout(resolve, 500)),
+          ]);
+        await disconnect(connection);
+        return left;
+      })();
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { type Job, type JobState, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { catalogue, type NewJob, type QueueName, queueNames, RETENTION } from './catalogue';
+import { connectForCommands, disconnect } from './redis-connection';
+
+/** The queue cannot be reached or does not answer; the rows wait in PostgreSQL and the sweep makes up for it. */
+export class QueueUnavailableError extends Error {
+  readonly code = 'QUEUE_UNAVAILABLE';
+  constructor(cause: unknown) {
+    super(`Redis did not take the jobs: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'QueueUnavailableError';
+  }
+}
+
+export interface Producer {
+  /** Adds jobs; one that is held already (in any state) is left as it is. Rejects with QueueUnavailableError within the time-out. */
+  enqueue(jobs: readonly NewJob[]): Promise<void>;
+  /** Which of these ids stand for work to come or in hand; the others are gone, finished or failed. */
+  live(queue: QueueName, ids: readonly string[]): Promise<Set<string>>;
+  /** Brings delayed jobs forward. */
+  promote(queue: QueueName, ids: readonly string[]): Promise<void>;
+  queue(name: QueueName): Queue;
+  readonly redis: Redis;
+  ready(): boolean;
+  close(): Promise<void>;
+}
+
+const LIVE: ReadonlySet<JobState | 'unknown'> = new Set([
+  'waiting',
+  'active',
+  'delayed',
+  'prioritized',
+  'waiting-children',
+]);
+
+/** The one place that adds jobs. `prefix` comes from `queuePrefix`. */
+export function createProducer(options: {
+  redisUrl: string;
+  prefix: string;
+  commandTimeoutMs?: number;
+  onError?: (error: Error) => void;
+}): Producer {
+  const commandTimeoutMs = options.commandTimeoutMs ?? 1_500;
+  const onError = options.onError ?? (() => undefined);
+  const redis = connectForCommands(options.redisUrl, { commandTimeoutMs, onError });
+  const queues = new Map<QueueName, Queue>();
+  for (const name of queueNames) {
+    const queue = new Queue(name, {
+      connection: redis,
+      prefix: options.prefix,
+      defaultJobOptions: { ...RETENTION, attempts: 1 },
+    });
+    queue.on('error', onError);
+    queues.set(name, queue);
+  }
+  const queueOf = (name: QueueName): Queue => {
+    const queue = queues.get(name);
+    if (queue === undefined) throw new Error(`No queue named ${name}`);
+    return queue;
+  };
+
+  /** BullMQ waits for a connection that was never ready; nobody may wait longer than this. */
+  async function bounded<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${commandTimeoutMs} ms`)), commandTimeoutMs);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } catch (error) {
+      throw new QueueUnavailableError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  let closed: Promise<void> | undefined;
+  return {
+    redis,
+    queue: queueOf,
+    ready: () => redis.status === 'ready',
+    enqueue: async (jobs) => {
+      if (redis.status !== 'ready') throw new QueueUnavailableError('not connected');
+      const byQueue = Map.groupBy(jobs, (job) => job.queue);
+      await bounded(
+        Promise.all(
+          [...byQueue].map(([name, some]) =>
+            queueOf(name).addBulk(
+              some.map((job) => ({ name: catalogue[name].job, data: job.data, opts: { jobId: job.id } })),
+            ),
+          ),
+        ),
+      );
+    },
+    live: async (name, ids) => {
+      if (redis.status !== 'ready') throw new QueueUnavailableError('not connected');
+      const states = await bounded(Promise.all(ids.map((id) => queueOf(name).getJobState(id))));
+      return new Set(ids.filter((_, index) => LIVE.has(states[index] ?? 'unknown')));
+    },
+    promote: async (name, ids) => {
+      const jobs = await bounded(Promise.all(ids.map((id) => queueOf(name).getJob(id) as Promise<Job | undefined>)));
+      await bounded(
+        Promise.all(
+          jobs.map(async (job) => (job !== undefined && (await job.isDelayed()) ? job.promote() : undefined)),
+        ),
+      );
+    },
+    close: () => {
+      closed ??= (async () => {
+        if (redis.status === 'ready')
+          await Promise.allSettled([...queues.values()].map((queue) => bounded(queue.close())));
+        await disconnect(redis);
+      })();
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { Redis } from 'ioredis';
+
+/** Longest pause between two tries to reach Redis: work resumes so soon after its return. */
+const RECONNECT_MS_MAX = 1_000;
+const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), RECONNECT_MS_MAX);
+// After a failover the old primary answers READONLY until the connection is made anew.
+const reconnectOnError = (error: Error): boolean => error.message.startsWith('READONLY');
+
+/** For adding and asking: fails at once when Redis is away, and after `commandTimeoutMs` when it hangs. */
+export function connectForCommands(
+  url: string,
+  options: { commandTimeoutMs: number; onError: (error: Error) => void },
+): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: options.commandTimeoutMs,
+    connectTimeout: 5_000,
+    enableAutoPipelining: true,
+    retryStrategy,
+    reconnectOnError,
+  });
+  redis.on('error', options.onError);
+  return redis;
+}
+
+/** For BullMQ's workers, whose blocking reads wait for ever by design. */
+export function connectForWorkers(url: string, options: { onError: (error: Error) => void }): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: 5_000, retryStrategy, reconnectOnError });
+  redis.on('error', options.onError);
+  return redis;
+}
+
+/** Ends a connection without waiting for a Redis that is away. */
+export async function disconnect(redis: Redis): Promise<void> {
+  if (redis.status !== 'ready') {
+    redis.disconnect();
+    return;
+  }
+  await redis.quit().catch(() => redis.disconnect());
+}
