@@ -17,6 +17,8 @@ export interface WorkerRegistration {
   readonly id: string;
   /** Takes up or keeps a duty that one process at a time does for all. False: a living process has it. */
   takeDuty(name: string): Promise<boolean>;
+  /** Lays a duty down, for another process to take up. */
+  dropDuty(name: string): Promise<void>;
   /** Which of these workers are alive. */
   alive(workers: readonly string[]): Promise<Set<string>>;
   /** Milliseconds since the last heartbeat that reached PostgreSQL, on this machine's monotonic clock. */
@@ -63,6 +65,9 @@ export async function registerWorker(
             returning held_by`,
       );
       return held !== undefined;
+    },
+    dropDuty: async (name) => {
+      await changed(database.executor, sql`delete from claims.duties where name = ${name} and held_by = ${id}`);
     },
     alive: async (workers) => {
       if (workers.length === 0) return new Set();

@@ -56,8 +56,6 @@ type Claim = Pick<ClaimedEffect, 'id' | 'claimNo'>;
 export interface EffectStore {
   /** Inside the flow's transaction. `planned: false`: an effect with this key is there already and stays as it is. */
   plan(tx: Executor, plan: EffectPlan): Promise<{ id: string; planned: boolean; state: EffectState }>;
-  /** How the effect with this key stands; undefined when none was planned. */
-  stateOf(within: Executor, key: string): Promise<EffectState | undefined>;
   /** Parks effects that have not begun; one on its way is left to finish. Returns how many were parked. */
   parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<number>;
   claim(id: string, worker: string): Promise<EffectClaimResult>;
@@ -195,9 +193,6 @@ export function createEffectStore(database: Database): EffectStore {
       if (existing === undefined) throw new Error(`Effect ${plan.key} was neither inserted nor found`);
       return { id: existing.id, planned: false, state: existing.state };
     },
-
-    stateOf: async (within, key) =>
-      (await oneRow<{ state: EffectState }>(within, sql`select state from effects.effects where key = ${key}`))?.state,
 
     parkUnsent: (tx, key, reasonCode, reason) =>
       changed(
@@ -424,5 +419,13 @@ export function createEffectStore(database: Database): EffectStore {
               run = run + 1, queued_at = null, check_first = ${checkFirst}
             where id = ${id} and state = 'parked'`,
       ),
+  };
+}
+
+/** For flows, whose decisions depend on how an effect stands. */
+export function createEffectReader(within: Executor): { stateOf(key: string): Promise<EffectState | undefined> } {
+  return {
+    stateOf: async (key) =>
+      (await oneRow<{ state: EffectState }>(within, sql`select state from effects.effects where key = ${key}`))?.state,
   };
 }

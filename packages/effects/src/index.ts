@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import type { MigrationSource } from '@bridge/database';
-
 export type {
   ClaimedEffect,
   CrossCheck,
@@ -22,6 +19,7 @@ export {
   type TurnEnding,
 } from './effect-engine';
 export {
+  createEffectReader,
   createEffectStore,
   type DueEffect,
   EffectClaimLostError,
@@ -29,5 +27,4 @@ export {
   type EffectStore,
   type EffectSummary,
 } from './effect-store';
-
-export const effectsMigrations: MigrationSource = { owner: 'effects', directory: join(__dirname, '../migrations') };
+export { effectsMigrations } from './migrations';

@@ -26,6 +26,8 @@ export interface RoadOptions {
   flows: readonly BoundFlow[];
   /** Turns what a peer's client threw into what to do; undefined: an error of ours, it costs a start. */
   judgeFailure(error: unknown): Promise<PeerFailure | undefined>;
+  /** MODE=observe: effects are recorded and performed by nobody; should they ever run, they begin with a question. */
+  observe: boolean;
   now?: () => Date;
   onTurn?: (turn: {
     event: Pick<ClaimedEvent, 'id' | 'eventId' | 'eventType' | 'source' | 'starts'> | undefined;
@@ -87,7 +89,7 @@ export function createRoad(options: RoadOptions): Road {
       for (const ending of endings) {
         for (const { key, reasonCode, reason } of ending.unsent) await effects.parkUnsent(tx, key, reasonCode, reason);
         for (const plan of ending.plans) {
-          const { id, planned } = await effects.plan(tx, plan);
+          const { id, planned } = await effects.plan(tx, options.observe ? { ...plan, checkFirst: true } : plan);
           if (planned && plan.parked === undefined) plannedEffectIds.push(id);
         }
       }

@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import type { MigrationSource } from '@bridge/database';
-
 export {
   type ClaimedEvent,
   type ClaimResult,
@@ -16,5 +13,4 @@ export {
   type Recorded,
   STARTS_MAX,
 } from './inbox';
-
-export const inboxMigrations: MigrationSource = { owner: 'inbox', directory: join(__dirname, '../migrations') };
+export { inboxMigrations } from './migrations';

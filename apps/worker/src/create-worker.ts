@@ -1,0 +1,313 @@
+import { hkdfSync } from 'node:crypto';
+import { registerWorker } from '@bridge/claims';
+import type { ConfigByRole, FilemakerConfig } from '@bridge/config';
+import { assertMigrated, createDatabase, migrate } from '@bridge/database';
+import { createEffectEngine, createEffectStore, type TurnEnding } from '@bridge/effects';
+import { createFileMakerClient } from '@bridge/filemaker-client';
+import { createRoad, type RoadEnding } from '@bridge/flow';
+import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
+import { createGates } from '@bridge/gates';
+import { createInbox } from '@bridge/inbox';
+import { confirmPeer, fingerprint, readInstallation } from '@bridge/installation';
+import { createJobWorker, createProducer, effectJob, type JobEnding, queuePrefix } from '@bridge/jobs';
+import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
+import { allMigrations } from '@bridge/operations';
+import { createSessionPool } from '@bridge/session-pool';
+import { createStripeClient } from '@bridge/stripe-client';
+import { createScriptTargets } from './freeze-script-target';
+import { watchGates } from './gate-watch';
+import { createFileMakerScriptPerformer } from './performers/filemaker-script';
+import { reconcileFlow } from './reconcile-flow';
+import { createSessionOpener } from './session-opener';
+import { createChargeRecheck, judgeStripeFailure } from './stripe-failure';
+import { createStripeReadGate } from './stripe-reads';
+import { startSweeping } from './sweeping';
+
+type WorkerConfig = ConfigByRole['worker'];
+
+/** How long a job in hand waits for a FileMaker session before it goes back to the queue. */
+const LEASE_WAIT_MS = 5_000;
+/** Added to the client's patience: a lease must outlive its call. */
+const LEASE_MARGIN_MS = 15_000;
+const PROBE_LEASE_WAIT_MS = 2_000;
+
+/** Outside production a key may be missing; all workers of one bridge must come to the same one. */
+function tokenKeys(filemaker: FilemakerConfig): Buffer[] {
+  if (filemaker.tokenKeys !== undefined) return [...filemaker.tokenKeys];
+  return [Buffer.from(hkdfSync('sha256', filemaker.password, filemaker.username, 'bridge session tokens', 32))];
+}
+
+const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1_000);
+
+function eventJobEnding(ending: RoadEnding): JobEnding {
+  if (ending.kind === 'parked') return { kind: 'failed', reason: `${ending.reasonCode}: ${ending.reason}` };
+  if (ending.kind === 'waiting') return { kind: 'later', afterMs: ending.afterMs };
+  if (ending.kind === 'nothing' && ending.dueInMs !== undefined) return { kind: 'later', afterMs: ending.dueInMs };
+  return { kind: 'finished' };
+}
+
+function effectJobEnding(ending: TurnEnding): JobEnding {
+  if (ending.kind === 'parked') return { kind: 'failed', reason: `${ending.code}: ${ending.message}` };
+  if (ending.kind === 'waiting' || ending.kind === 'refused' || ending.kind === 'unknown')
+    return { kind: 'later', afterMs: ending.afterMs };
+  if (ending.kind === 'nothing' && ending.dueInMs !== undefined) return { kind: 'later', afterMs: ending.dueInMs };
+  return { kind: 'finished' };
+}
+
+/** Joins the engine, the flows and the peers. Everything it starts, `stop` ends. */
+export async function startWorker(config: WorkerConfig, logger: Logger): Promise<RunningApp> {
+  const { filemaker } = config;
+  if (filemaker === undefined) throw new Error('The worker was started without FileMaker in its configuration');
+  const migrations = allMigrations(flowMigrations);
+  if (config.migrateOnStart) await migrate(config.database.url, migrations);
+  else await assertMigrated(config.database.url, migrations);
+
+  const onError = (part: string): ((error: Error) => void) => {
+    const log = rateLimitedLog(logger, { message: `${part} failed` });
+    return (error) => log({ err: error });
+  };
+  const database = createDatabase({
+    ...config.database,
+    applicationName: 'bridge-worker',
+    onConnectionError: onError('PostgreSQL'),
+  });
+  const installation = await readInstallation(database);
+  await confirmPeer(database, 'filemaker', fingerprint(filemaker.url, filemaker.database));
+  const registration = await registerWorker(database, { app: 'worker', onHeartbeatFailure: onError('heartbeat') });
+  const prefix = queuePrefix(config.redis.prefix, installation.id);
+  const producer = createProducer({ redisUrl: config.redis.url, prefix, onError: onError('Redis') });
+
+  const gates = createGates(database);
+  const inbox = createInbox(database);
+  const effects = createEffectStore(database);
+  const metrics = createMetrics();
+  const effectsTotal = metrics.effectsTotal();
+  const effectSeconds = metrics.effectSeconds();
+  const loginsTotal = metrics.filemakerLoginsTotal();
+
+  const client = createFileMakerClient({
+    url: filemaker.url,
+    database: filemaker.database,
+    username: filemaker.username,
+    password: filemaker.password,
+    ca: filemaker.ca,
+    timeoutMs: filemaker.timeoutSeconds * 1_000,
+  });
+  const pool = createSessionPool({
+    database,
+    redis: producer.redis,
+    keyPrefix: `${prefix}:filemaker`,
+    opener: createSessionOpener(client),
+    cap: filemaker.maxSessions,
+    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
+    leaseMs: filemaker.timeoutSeconds * 1_000 + LEASE_MARGIN_MS,
+    tokenKeys: tokenKeys(filemaker),
+    owner: registration.id,
+    isOwnerAlive: (owners) => registration.alive(owners),
+    halts: {
+      isHalted: async () => (await gates.closures(['filemaker'])).find((closure) => closure.kind === 'halt'),
+      halt: (cause, detail) => gates.halt('filemaker', cause, detail, registration.id),
+    },
+    onEvent: (event) => {
+      if (event.kind === 'login') loginsTotal.inc();
+      if (event.kind === 'login' || event.kind === 'halted' || event.kind === 'failed' || event.kind === 'epoch')
+        logger.info({ pool: event }, 'filemaker.session');
+    },
+  });
+
+  const stripe = createStripeClient({
+    apiKey: config.stripe.apiKey,
+    apiBase: config.stripe.apiBase,
+    readGate: createStripeReadGate(producer.redis, {
+      keyPrefix: prefix,
+      readsPerSecond: config.stripe.readsPerSecond,
+    }),
+  });
+  const peers: FlowPeers = {
+    stripe: {
+      retrievePaidSession: (id) => stripe.retrievePaidSession(id),
+      findSessionOfPaymentIntent: (id) => stripe.findSessionOfPaymentIntent(id),
+      retrieveRefund: (id) => stripe.retrieveRefund(id),
+      retrieveDispute: (id) => stripe.retrieveDispute(id),
+      listSessions: async function* (window) {
+        const created = { withPayments: true, created: { gte: toSeconds(window.since), lt: toSeconds(window.until) } };
+        for await (const page of stripe.listSessions(created)) yield page.items;
+      },
+    },
+    scripts: createScriptTargets(config, filemaker, client),
+    livemode: config.stripe.livemode,
+  };
+  const active = flows
+    .filter((flow) => config.flows.includes(flow.name))
+    .map((flow) => flow.bind(config[flow.name as 'invoices'], peers));
+
+  const performs = config.mode === 'live';
+  const road = createRoad({
+    database,
+    inbox,
+    effects,
+    worker: registration.id,
+    flows: active,
+    observe: !performs,
+    judgeFailure: (error) => judgeStripeFailure(gates, registration.id, error),
+    onTurn: ({ event, ending, durationMs }) => {
+      if (event !== undefined) logger.info({ event, ending, durationMs: Math.round(durationMs) }, 'event.settled');
+    },
+  });
+  const performer = createFileMakerScriptPerformer({
+    client,
+    pool,
+    gates,
+    worker: registration.id,
+    sentinelKey: `bridge-sentinel-${installation.id}`,
+    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
+    leaseWaitMs: LEASE_WAIT_MS,
+    recheckCharge: createChargeRecheck((id) => stripe.retrieveCharge(id), gates, registration.id),
+  });
+
+  const eventWorker = createJobWorker({
+    queue: 'stripe-events',
+    redisUrl: config.redis.url,
+    prefix,
+    concurrency: config.workerConcurrency,
+    onError: onError('stripe-events'),
+    handle: async ({ inboxId }) => {
+      const ending = await road.turn(inboxId);
+      if (ending.kind === 'processed' && performs) await enqueueEffects(ending.plannedEffectIds);
+      return eventJobEnding(ending);
+    },
+  });
+  const effectWorker = performs
+    ? createJobWorker({
+        queue: 'filemaker-effects',
+        redisUrl: config.redis.url,
+        prefix,
+        concurrency: config.workerConcurrency,
+        onError: onError('filemaker-effects'),
+        handle: async ({ effectId }) => {
+          const ending = await engine.turn(effectId);
+          if (ending.kind === 'done' || ending.kind === 'parked') await enqueueNext(ending.effect?.lane ?? null);
+          return effectJobEnding(ending);
+        },
+      })
+    : undefined;
+  const reconcileWorker = createJobWorker({
+    queue: 'reconciliations',
+    redisUrl: config.redis.url,
+    prefix,
+    concurrency: 1,
+    onError: onError('reconciliations'),
+    handle: async ({ flow }) => {
+      const result = await reconcileFlow(flow, {
+        database,
+        inbox,
+        flows: active,
+        registration,
+        from: config.reconcileFrom ?? installation.firstMigratedAt,
+      });
+      if (result !== undefined) logger.info({ flow, found: result.found }, 'reconcile.finished');
+      return { kind: 'finished' };
+    },
+  });
+
+  const watch = watchGates(
+    gates,
+    [
+      {
+        scope: 'filemaker',
+        jobs: { pause: async () => effectWorker?.pause(), resume: () => effectWorker?.resume() },
+        probe: async () => {
+          await client.productInfo();
+          // The web tier answers; only a session shows that the file is open too.
+          await pool.giveBack(await pool.lease({ waitMs: PROBE_LEASE_WAIT_MS }), 'idle');
+        },
+      },
+      { scope: 'stripe', jobs: eventWorker, probe: async () => void (await stripe.retrieveAccount()) },
+    ],
+    onError('gates'),
+  );
+  const engine = createEffectEngine({
+    store: effects,
+    worker: registration.id,
+    performers: [performer],
+    closedBecause: (scopes) => watch.closedBecause(scopes),
+    onTurn: ({ ending, durationMs }) => {
+      if (ending.kind === 'nothing') return;
+      const kind = ending.effect?.kind ?? 'filemaker-script';
+      effectsTotal.inc({ kind, outcome: ending.kind === 'done' && !ending.verified ? 'unverified' : ending.kind });
+      if (ending.kind === 'done') effectSeconds.observe({ kind }, durationMs / 1_000);
+      const { effect, ...said } = ending;
+      logger.info(
+        {
+          effect: { id: effect?.id, key: effect?.key, lane: effect?.lane, attempts: effect?.attempts },
+          ...said,
+          durationMs: Math.round(durationMs),
+        },
+        'job.settled',
+      );
+    },
+  });
+
+  // Effects are enqueued after the commit; should this fail, the sweep does it a second later.
+  async function enqueueEffects(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await producer.enqueue(ids.map((id) => effectJob({ id, run: 0 }))).catch(onError('enqueue'));
+  }
+  async function enqueueNext(lane: string | null): Promise<void> {
+    const head = lane === null ? undefined : await effects.head(lane);
+    if (head !== undefined) await producer.enqueue([effectJob(head)]).catch(onError('enqueue'));
+  }
+
+  metrics.filemakerSessions(async () => {
+    const { cap: _cap, effectiveCap: _effective, ...states } = await pool.census();
+    return Object.entries(states).map(([state, value]) => ({ labels: { state }, value }));
+  });
+  const ops = createOpsServer({
+    ...config.ops,
+    metrics,
+    readyz: async () => {
+      const postgres = await database.ping().then(
+        () => 'ok',
+        () => 'PostgreSQL does not answer',
+      );
+      const redis = producer.ready() ? 'ok' : 'Redis is not connected';
+      return { ready: postgres === 'ok' && redis === 'ok', checks: { postgres, redis } };
+    },
+  });
+
+  await pool.start();
+  const sweeping = startSweeping({
+    inbox,
+    effects,
+    road,
+    engine,
+    producer,
+    registration,
+    prefix,
+    performs,
+    onSwept: (counts) => {
+      if (counts.recovered > 0 || counts.replanned > 0 || counts.queueWasLost)
+        logger.warn({ counts }, 'sweep.repaired');
+    },
+    onError: onError('sweep'),
+  });
+  const opsUrl = await ops.start();
+
+  return {
+    opsUrl,
+    stop: async () => {
+      await Promise.all([sweeping.stop(), watch.stop()]);
+      // A script in hand gets its whole patience; the configuration has made sure that there is time for it.
+      const deadlineMs = filemaker.timeoutSeconds * 1_000 + 5_000;
+      await Promise.all([
+        eventWorker.stop(deadlineMs),
+        effectWorker?.stop(deadlineMs),
+        reconcileWorker.stop(deadlineMs),
+      ]);
+      await pool.stop();
+      await registration.stop();
+      await Promise.all([client.close(), stripe.close(), producer.close(), ops.stop()]);
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,212 @@
+import type { ClaimedEffect, CrossCheck } from '@bridge/effects';
+import { exactly, type FileMakerClient, FileMakerError, type FoundRecord } from '@bridge/filemaker-client';
+import type { Gates } from '@bridge/gates';
+import { PoolError, type SessionPool, type SessionUse } from '@bridge/session-pool';
+import { leaseOrWait, sessionAfter, tellGates, waitAfter } from './filemaker-failure';
+import type { ScriptTarget } from './script-target';
+import { readSessionReference } from './session-reference';
+
+export interface AskFileMakerOptions {
+  client: Pick<FileMakerClient, 'find' | 'createRecord'>;
+  pool: Pick<SessionPool, 'lease' | 'giveBack' | 'ask'>;
+  gates: Gates;
+  worker: string;
+  /** The key of the row that must be found beside every other: if it is not, "not found" proves nothing. */
+  sentinelKey: string;
+  /** After so long no script can run any more. */
+  scriptMaxMs: number;
+  leaseWaitMs: number;
+}
+
+const FOUND_MAX = 20;
+const LOOK_AGAIN_MS = 1_000;
+const LOOK_AGAIN_MS_MAX = 10_000;
+
+/** Rows whose field holds exactly this value. FileMaker's find may be more generous, so the comparison is ours. */
+function holding(records: readonly FoundRecord[], field: string, value: string): FoundRecord[] {
+  return records.filter((record) => String(record.fieldData[field] ?? '') === value);
+}
+
+function readResult(record: FoundRecord, field: string): unknown {
+  const text = String(record.fieldData[field] ?? '');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return { text };
+    throw error;
+  }
+}
+
+/** Asks FileMaker whether an effect has happened; never guesses. */
+export function createAskFileMaker(
+  options: AskFileMakerOptions,
+): (effect: ClaimedEffect, target: ScriptTarget) => Promise<CrossCheck> {
+  const { client, pool, gates, worker, sentinelKey, scriptMaxMs } = options;
+
+  async function withSession<T>(
+    effect: ClaimedEffect,
+    work: (token: string) => Promise<T>,
+    script: string,
+  ): Promise<{ kind: 'asked'; value: T } | CrossCheck> {
+    const leased = await leaseOrWait(
+      () => pool.lease({ waitMs: options.leaseWaitMs, priority: 'cross-check', waitedMs: effect.unknownSinceMs ?? 0 }),
+      gates,
+    );
+    if (leased.kind !== 'leased') return leased;
+    let after: 'idle' | 'quarantine' | 'gone' = 'idle';
+    try {
+      return { kind: 'asked', value: await work(leased.lease.token) };
+    } catch (error) {
+      after = sessionAfter(error);
+      if (error instanceof FileMakerError) await tellGates(gates, error, { script, worker });
+      return waitAfter(error);
+    } finally {
+      await pool.giveBack(leased.lease, after);
+    }
+  }
+
+  /** A session that cannot be asked now may be at work; the longest time a script can run decides then. */
+  async function askSession(reference: string): Promise<SessionUse> {
+    const { sessionId, fence } = readSessionReference(reference);
+    try {
+      return await pool.ask(sessionId, fence);
+    } catch (error) {
+      if (error instanceof PoolError || error instanceof FileMakerError) return 'untold';
+      throw error;
+    }
+  }
+
+  /** Whether the sending can still be running: only then "not found" may turn into "found" later. */
+  async function stillRunning(effect: ClaimedEffect): Promise<CrossCheck | undefined> {
+    if (effect.sinceSentMs === null || effect.sinceSentMs >= scriptMaxMs) return undefined;
+    const use = effect.lastSessionId === null ? 'untold' : await askSession(effect.lastSessionId);
+    if (use === 'free') return undefined;
+    const waited = effect.unknownSinceMs ?? 0;
+    const left = scriptMaxMs - effect.sinceSentMs;
+    const afterMs = Math.ceil(Math.min(left, LOOK_AGAIN_MS_MAX, Math.max(LOOK_AGAIN_MS, waited / 4)));
+    return use === 'busy'
+      ? {
+          kind: 'wait',
+          afterMs,
+          code: 'SCRIPT_STILL_RUNNING',
+          message: 'The FileMaker session that carried it is still at work',
+        }
+      : {
+          kind: 'wait',
+          afterMs,
+          code: 'SCRIPT_MAY_STILL_RUN',
+          message:
+            'The FileMaker session that carried it cannot be asked; waiting for the longest time a script can run',
+        };
+  }
+
+  async function askLog(
+    effect: ClaimedEffect,
+    script: string,
+    log: NonNullable<ScriptTarget['log']>,
+  ): Promise<CrossCheck> {
+    // Before the find: a script that ends between the two would have left its row by then.
+    const running = effect.state === 'unknown' ? await stillRunning(effect) : undefined;
+    const asked = await withSession(
+      effect,
+      (token) =>
+        client.find(token, {
+          layout: log.layout,
+          query: [{ [log.keyField]: exactly(effect.key) }, { [log.keyField]: exactly(sentinelKey) }],
+          limit: FOUND_MAX,
+        }),
+      script,
+    );
+    if (asked.kind !== 'asked') return asked;
+    const { records, foundCount, returnedCount } = asked.value;
+    const found = holding(records, log.keyField, effect.key);
+    const [row] = found;
+    if (found.length > 1 || foundCount > returnedCount) {
+      return {
+        kind: 'park',
+        code: 'LOG_CONTRADICTS',
+        message: `FileMaker's log holds ${found.length} rows for one key`,
+      };
+    }
+    if (row !== undefined) {
+      const state = String(row.fieldData[log.stateField] ?? '');
+      return state === 'done'
+        ? { kind: 'there', result: readResult(row, log.resultField) }
+        : {
+            kind: 'park',
+            code: 'LOG_NOT_DONE',
+            message: `FileMaker's log has the key in state "${state}"; the script began and did not finish`,
+          };
+    }
+    if (running !== undefined) return running;
+    if (holding(records, log.keyField, sentinelKey).length > 0) return { kind: 'not-there' };
+    const planted = await plantSentinel(effect, log, script);
+    return (
+      planted ?? {
+        kind: 'wait',
+        afterMs: LOOK_AGAIN_MS,
+        code: 'SENTINEL_MISSING',
+        message: "The bridge's own row was not found in FileMaker's log, so that nothing is proved by absence",
+      }
+    );
+  }
+
+  async function plantSentinel(
+    effect: ClaimedEffect,
+    log: NonNullable<ScriptTarget['log']>,
+    script: string,
+  ): Promise<CrossCheck | undefined> {
+    const asked = await withSession(
+      effect,
+      (token) =>
+        client.createRecord(token, {
+          layout: log.layout,
+          fieldData: { [log.keyField]: sentinelKey, [log.stateField]: 'sentinel' },
+        }),
+      script,
+    );
+    return asked.kind === 'asked' ? undefined : asked;
+  }
+
+  async function askProbe(
+    effect: ClaimedEffect,
+    script: string,
+    probe: NonNullable<ScriptTarget['probe']>,
+  ): Promise<CrossCheck> {
+    const asked = await withSession(
+      effect,
+      (token) =>
+        client.find(token, {
+          layout: probe.layout,
+          query: [{ [probe.field]: exactly(probe.value) }],
+          limit: FOUND_MAX,
+        }),
+      script,
+    );
+    if (asked.kind !== 'asked') return asked;
+    const [row] = holding(asked.value.records, probe.field, probe.value);
+    if (row === undefined)
+      return {
+        kind: 'park',
+        code: 'PROBE_FOUND_NOTHING',
+        message: `No record of ${probe.layout} holds the id; the company's own fields cannot prove that nothing happened`,
+      };
+    if (!probe.proves)
+      return {
+        kind: 'park',
+        code: 'PROBE_CANNOT_PROVE',
+        message: 'The probe finds the invoice, not this payment; a person has to look',
+      };
+    return { kind: 'there', result: { probe: { layout: probe.layout, recordId: row.recordId } } };
+  }
+
+  return async (effect, target) => {
+    if (target.log !== null) return askLog(effect, target.script, target.log);
+    if (target.probe !== null) return askProbe(effect, target.script, target.probe);
+    return {
+      kind: 'park',
+      code: 'CANNOT_BE_ASKED',
+      message: `The script ${target.script} keeps no log and has no probe: whether it ran cannot be asked`,
+    };
+  };
+}

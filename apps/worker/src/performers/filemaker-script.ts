@@ -1,0 +1,185 @@
+import type { ClaimedEffect, HeldBack, Outcome, Performer } from '@bridge/effects';
+import {
+  exactly,
+  type FileMakerClient,
+  FileMakerError,
+  judgeScriptAnswer,
+  type ScriptAnswer,
+} from '@bridge/filemaker-client';
+import type { Gates } from '@bridge/gates';
+import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
+import { createAskFileMaker } from './ask-filemaker';
+import { leaseOrWait, outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
+import { FILEMAKER_SCRIPT, type ScriptTarget, scriptTargetSchema } from './script-target';
+import { writeSessionReference } from './session-reference';
+
+export interface FileMakerScriptOptions {
+  client: Pick<FileMakerClient, 'runScript' | 'createRecord' | 'find'>;
+  pool: Pick<SessionPool, 'lease' | 'giveBack' | 'stillMine' | 'ask' | 'flushEpoch'>;
+  gates: Gates;
+  worker: string;
+  sentinelKey: string;
+  scriptMaxMs: number;
+  /** How long a job waits for a session before it goes back to the queue. */
+  leaseWaitMs: number;
+  /** Whether the money of a payment is still there, asked when the first sending comes late. */
+  recheckCharge(chargeId: string): Promise<{ kind: 'fine' } | HeldBack>;
+}
+
+/** Fields of the hand-off layout; the script kit has the same. */
+const HANDOFF_KEY = 'idempotency_key';
+const HANDOFF_PAYLOAD = 'payload';
+const FOUND_MAX = 5;
+
+/** Runs a FileMaker script for an effect, at most once at a time, and asks FileMaker when an answer was lost. */
+export function createFileMakerScriptPerformer(options: FileMakerScriptOptions): Performer {
+  const { client, pool, gates, worker } = options;
+  const ask = createAskFileMaker(options);
+  const targetOf = (effect: { target: unknown }): ScriptTarget => scriptTargetSchema.parse(effect.target);
+
+  /** The parameter that names a hand-off record instead of carrying the payload. */
+  const handoffParameter = (effect: ClaimedEffect): string => JSON.stringify({ handoff: effect.key });
+
+  async function callByHandoff(
+    token: string,
+    effect: ClaimedEffect,
+    target: ScriptTarget,
+    layout: string,
+  ): Promise<ScriptAnswer> {
+    const parameter = handoffParameter(effect);
+    if (effect.attempts > 0) {
+      // An earlier sending may have left the record: a second one would be a second order for whoever reads that layout.
+      const { records } = await client.find(token, {
+        layout,
+        query: [{ [HANDOFF_KEY]: exactly(effect.key) }],
+        limit: FOUND_MAX,
+      });
+      if (records.some((record) => String(record.fieldData[HANDOFF_KEY] ?? '') === effect.key)) {
+        return client.runScript(token, { layout: target.layout, script: target.script, parameter });
+      }
+    }
+    const created = await client.createRecord(token, {
+      layout,
+      fieldData: { [HANDOFF_KEY]: effect.key, [HANDOFF_PAYLOAD]: effect.body },
+      script: target.script,
+      parameter,
+    });
+    return created.script ?? { scriptError: '0', scriptResult: undefined };
+  }
+
+  const call = (token: string, effect: ClaimedEffect, target: ScriptTarget): Promise<ScriptAnswer> =>
+    target.transport === 'handoff' && target.handoffLayout !== null
+      ? callByHandoff(token, effect, target, target.handoffLayout)
+      : client.runScript(token, { layout: target.layout, script: target.script, parameter: effect.body });
+
+  /** A plain script cannot say more than "no error"; the company's own field may. */
+  async function verifyByProbe(token: string, target: ScriptTarget): Promise<Outcome> {
+    const { probe } = target;
+    if (probe === null) return { kind: 'done', verified: false, result: null };
+    const { records } = await client.find(token, {
+      layout: probe.layout,
+      query: [{ [probe.field]: exactly(probe.value) }],
+      limit: FOUND_MAX,
+    });
+    const there = records.some((record) => String(record.fieldData[probe.field] ?? '') === probe.value);
+    if (there) return { kind: 'done', verified: probe.proves, result: null };
+    return {
+      kind: 'unknown',
+      code: 'PROBE_FOUND_NOTHING',
+      message: 'The script ended without an error, and its probe finds nothing',
+    };
+  }
+
+  async function judge(
+    token: string,
+    effect: ClaimedEffect,
+    target: ScriptTarget,
+    answer: ScriptAnswer,
+  ): Promise<Outcome> {
+    const judged = judgeScriptAnswer(answer, { contract: target.contract, key: effect.key });
+    const code = judged.scriptCode === undefined ? judged.code : `${judged.code}_${judged.scriptCode}`;
+    const message = judged.message ?? judged.code;
+    switch (judged.verdict) {
+      case 'done':
+      case 'duplicate':
+        return { kind: 'done', verified: true, result: judged.result ?? null };
+      case 'unverified':
+        return verifyByProbe(token, target);
+      case 'refused':
+        return { kind: 'refused', code, message, again: judged.resend === 'yes' };
+      case 'unknown':
+        return { kind: 'unknown', code, message };
+    }
+  }
+
+  async function send(
+    effect: ClaimedEffect,
+    target: ScriptTarget,
+    lease: Lease,
+  ): Promise<{ outcome: Outcome; after: 'idle' | 'quarantine' | 'gone' }> {
+    // A Redis that does not answer cannot confirm the lease: the same as a lost one, since nothing was sent yet.
+    const mine = await pool.stillMine(lease).catch((error: unknown) => {
+      if (error instanceof PoolError) return false;
+      throw error;
+    });
+    if (!mine) {
+      return {
+        outcome: {
+          kind: 'refused',
+          code: 'LEASE_LOST',
+          message: 'The session was taken back before anything was sent',
+          again: true,
+          costs: false,
+          afterMs: 1,
+        },
+        after: 'quarantine',
+      };
+    }
+    let answered = false;
+    try {
+      const answer = await call(lease.token, effect, target);
+      answered = true;
+      return { outcome: await judge(lease.token, effect, target, answer), after: 'idle' };
+    } catch (error) {
+      if (error instanceof FileMakerError) {
+        await tellGates(gates, error, { script: target.script, worker });
+        // One token that FileMaker forgot is often a restart that made it forget all.
+        if (error.code === 'FILEMAKER_INVALID_TOKEN') await pool.flushEpoch(lease.epoch);
+      }
+      // The script has answered; it was the look afterwards that failed.
+      const outcome: Outcome = answered
+        ? { kind: 'unknown', code: 'PROBE_FAILED', message: 'The script has run, and its probe could not be asked' }
+        : outcomeOf(error);
+      return { outcome, after: sessionAfter(error) };
+    }
+  }
+
+  return {
+    kind: FILEMAKER_SCRIPT,
+    scopes: (effect) => ['filemaker', `script:${targetOf(effect).script}`, `flow:${effect.flow}`],
+    recheck: async (effect) =>
+      effect.subject.chargeId === undefined ? { kind: 'fine' } : options.recheckCharge(effect.subject.chargeId),
+    crossCheck: (effect) => ask(effect, targetOf(effect)),
+    prepare: async (effect) => {
+      const target = targetOf(effect);
+      const leased = await leaseOrWait(() => pool.lease({ waitMs: options.leaseWaitMs, priority: 'work' }), gates);
+      if (leased.kind !== 'leased') return leased;
+      const { lease } = leased;
+      let after: 'idle' | 'quarantine' | 'gone' = 'idle';
+      return {
+        kind: 'ready',
+        sessionId: writeSessionReference(lease),
+        send: async () => {
+          // Until the call has ended in a way we understand, the session must not be lent on.
+          after = 'quarantine';
+          const sent = await send(effect, target, lease);
+          after = sent.after;
+          return sent.outcome;
+        },
+        release: async () => {
+          await pool.giveBack(lease, after);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
+import type { SessionOpener } from '@bridge/session-pool';
+
+/** Joins the session pool, which knows nothing of FileMaker's protocol, with the client that does. */
+export function createSessionOpener(client: FileMakerClient): SessionOpener {
+  return {
+    open: () => client.login(),
+    close: async (token) => {
+      try {
+        await client.logout(token);
+      } catch (error) {
+        // Gone already is what was wanted.
+        if (!(error instanceof FileMakerError && error.session === 'drop')) throw error;
+      }
+    },
+    validate: async (token) => {
+      try {
+        const { inUse } = await client.validateSession(token);
+        return inUse === undefined ? 'untold' : inUse ? 'busy' : 'free';
+      } catch (error) {
+        if (error instanceof FileMakerError && error.session === 'drop') return 'gone';
+        throw error;
+      }
+    },
+    classify: (error) => {
+      if (!(error instanceof FileMakerError)) return 'unheard';
+      if (error.code === 'FILEMAKER_CAPACITY') return 'capacity';
+      if (error.halt === 'credentials' || error.halt === 'login-attempts') return 'credentials';
+      if (error.session === 'quarantine' || error.stage === 'unheard') return 'unheard';
+      return error.circuit || error.stage === 'not-sent' ? 'unavailable' : 'other';
+    },
+  };
+}

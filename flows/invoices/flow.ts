@@ -1,0 +1,128 @@
+import { dirname, join } from 'node:path';
+import type { Executor } from '@bridge/database';
+import type { EffectState } from '@bridge/effects';
+import { createEffectReader } from '@bridge/effects';
+import { defineFlow, type FlowEvent } from '@bridge/flow';
+import { decidePayment, type InvoicesWrite, type PaymentState, paidKey } from './decide-payment';
+import { decideReversal } from './decide-reversal';
+import { lockInvoice, otherPaymentsOfInvoice, readPayment, writePayment, writeReversal } from './ledger';
+import type { InvoicesPeers, SessionSnapshot } from './ports';
+import { reconcileInvoices } from './reconcile';
+import { type ReversalFacts, readReversalFacts, readSessionFacts, type SessionFacts } from './session-facts';
+import { type InvoicesSettings, invoicesSettings } from './settings';
+
+type Gathered =
+  | { about: 'payment'; snapshot: SessionSnapshot; facts: SessionFacts }
+  | { about: 'reversal'; kind: 'refund' | 'dispute'; object: unknown; reversal: ReversalFacts; session: SessionFacts }
+  | { about: 'nothing'; reasonCode: string; reason: string };
+
+type State =
+  | ({ about: 'payment' } & PaymentState)
+  | { about: 'reversal'; paidEffect: EffectState | undefined; refundEffect: EffectState | undefined }
+  | { about: 'nothing' };
+
+const SESSION_EVENTS = ['completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'].map(
+  (name) => `checkout.session.${name}`,
+);
+const REFUND_EVENTS = ['refund.created', 'refund.updated', 'refund.failed'];
+const DISPUTE_EVENTS = ['created', 'updated', 'funds_withdrawn', 'funds_reinstated', 'closed'].map(
+  (name) => `charge.dispute.${name}`,
+);
+
+const idOf = (event: FlowEvent): string => (typeof event.object.id === 'string' ? event.object.id : '');
+const NO_SESSION = {
+  about: 'nothing',
+  reasonCode: 'NO_CHECKOUT_SESSION',
+  reason: 'The payment did not come through a Checkout Session or Payment Link',
+} as const;
+
+async function gatherPayment(sessionId: string, settings: InvoicesSettings, peers: InvoicesPeers): Promise<Gathered> {
+  const snapshot = await peers.stripe.retrievePaidSession(sessionId);
+  return { about: 'payment', snapshot, facts: readSessionFacts(snapshot, settings.invoiceIdKeys) };
+}
+
+async function gatherReversal(
+  kind: 'refund' | 'dispute',
+  event: FlowEvent,
+  settings: InvoicesSettings,
+  peers: InvoicesPeers,
+): Promise<Gathered> {
+  const object =
+    kind === 'refund'
+      ? await peers.stripe.retrieveRefund(idOf(event))
+      : await peers.stripe.retrieveDispute(idOf(event));
+  const reversal = readReversalFacts(object);
+  if (reversal.paymentIntentId === undefined) return NO_SESSION;
+  const sessionId = await peers.stripe.findSessionOfPaymentIntent(reversal.paymentIntentId);
+  if (sessionId === undefined) return NO_SESSION;
+  const session = readSessionFacts(await peers.stripe.retrievePaidSession(sessionId), settings.invoiceIdKeys);
+  return { about: 'reversal', kind, object, reversal, session };
+}
+
+async function load(tx: Executor, gathered: Gathered): Promise<State> {
+  if (gathered.about === 'nothing') return { about: 'nothing' };
+  const facts = gathered.about === 'payment' ? gathered.facts : gathered.session;
+  if (facts.invoiceId !== undefined) await lockInvoice(tx, facts.invoiceId);
+  const effects = createEffectReader(tx);
+  if (gathered.about === 'reversal') {
+    return {
+      about: 'reversal',
+      paidEffect: await effects.stateOf(paidKey(facts.id)),
+      refundEffect: await effects.stateOf(`invoice-refunded:${gathered.reversal.id}`),
+    };
+  }
+  return {
+    about: 'payment',
+    before: await readPayment(tx, facts.id),
+    otherSessions: facts.invoiceId === undefined ? [] : await otherPaymentsOfInvoice(tx, facts.invoiceId, facts.id),
+  };
+}
+
+/** A paid Checkout Session or Payment Link runs the company's FileMaker script, once; a refund or dispute is a new fact. */
+export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, State, InvoicesWrite>({
+  name: 'invoices',
+  title: 'Paid invoices reach FileMaker',
+  wants: [...SESSION_EVENTS, 'payment_intent.succeeded', ...REFUND_EVENTS, ...DISPUTE_EVENTS],
+  settings: invoicesSettings,
+  facts: {
+    paid: 'An invoice was paid',
+    payment_failed: 'A delayed payment failed',
+    refunded: 'A payment was refunded',
+    disputed: 'A payment is disputed',
+  },
+  migrations: {
+    owner: 'flow_invoices',
+    directory: join(dirname(require.resolve('@bridge/flows/package.json')), 'invoices/migrations'),
+  },
+  onEvent: {
+    gather: async (event, { settings, peers }) => {
+      if (REFUND_EVENTS.includes(event.type)) return gatherReversal('refund', event, settings, peers);
+      if (DISPUTE_EVENTS.includes(event.type)) return gatherReversal('dispute', event, settings, peers);
+      if (SESSION_EVENTS.includes(event.type)) return gatherPayment(idOf(event), settings, peers);
+      const sessionId = await peers.stripe.findSessionOfPaymentIntent(idOf(event));
+      return sessionId === undefined ? NO_SESSION : gatherPayment(sessionId, settings, peers);
+    },
+    load,
+    decide: ({ event, gathered, state, settings, peers }) => {
+      if (gathered.about === 'payment' && state.about === 'payment') {
+        return decidePayment({
+          event,
+          snapshot: gathered.snapshot,
+          facts: gathered.facts,
+          state,
+          settings,
+          scripts: peers.scripts,
+          livemode: peers.livemode,
+        });
+      }
+      if (gathered.about === 'reversal' && state.about === 'reversal') {
+        return decideReversal({ event, ...gathered, ...state, scripts: peers.scripts });
+      }
+      return gathered.about === 'nothing'
+        ? [{ kind: 'ignore', reasonCode: gathered.reasonCode, reason: gathered.reason }]
+        : [];
+    },
+    write: (tx, write) => (write.table === 'payments' ? writePayment(tx, write.row) : writeReversal(tx, write.row)),
+  },
+  reconcile: reconcileInvoices,
+});

@@ -1,0 +1,95 @@
+import { type Executor, oneRow, rows } from '@bridge/database';
+import { sql } from 'drizzle-orm';
+
+export interface PaymentRow {
+  checkoutSessionId: string;
+  paymentIntentId: string;
+  chargeId: string | undefined;
+  invoiceId: string | undefined;
+  /** Minor units. */
+  amountTotal: number;
+  currency: string;
+  livemode: boolean;
+  status: 'pending' | 'paid' | 'failed' | 'expired' | 'parked';
+  parkedCode: string | undefined;
+  effectKey: string | undefined;
+  paidAt: Date | undefined;
+  sessionCreatedAt: Date;
+}
+
+export interface ReversalRow {
+  id: string;
+  kind: 'refund' | 'dispute';
+  checkoutSessionId: string;
+  invoiceId: string | undefined;
+  amount: number;
+  currency: string;
+  status: string;
+  effectKey: string | undefined;
+}
+
+/** Until the transaction ends, nobody else decides about this invoice. */
+export async function lockInvoice(tx: Executor, invoiceId: string): Promise<void> {
+  await tx.execute(
+    sql`insert into flow_invoices.invoices (invoice_id) values (${invoiceId}) on conflict (invoice_id) do nothing`,
+  );
+  await tx.execute(sql`select 1 from flow_invoices.invoices where invoice_id = ${invoiceId} for update`);
+}
+
+/** How this Session stood before, locked. */
+export async function readPayment(
+  tx: Executor,
+  sessionId: string,
+): Promise<{ status: PaymentRow['status']; parkedCode: string | undefined } | undefined> {
+  const row = await oneRow<{ status: PaymentRow['status']; parked_code: string | null }>(
+    tx,
+    sql`select status, parked_code from flow_invoices.payments where checkout_session_id = ${sessionId} for update`,
+  );
+  return row === undefined ? undefined : { status: row.status, parkedCode: row.parked_code ?? undefined };
+}
+
+/** Other Sessions that have an effect for this invoice. */
+export async function otherPaymentsOfInvoice(tx: Executor, invoiceId: string, sessionId: string): Promise<string[]> {
+  const found = await rows<{ checkout_session_id: string }>(
+    tx,
+    sql`select checkout_session_id from flow_invoices.payments
+        where invoice_id = ${invoiceId} and checkout_session_id <> ${sessionId} and effect_key is not null order by first_seen`,
+  );
+  return found.map((row) => row.checkout_session_id);
+}
+
+export async function writePayment(tx: Executor, row: PaymentRow): Promise<void> {
+  await tx.execute(
+    sql`insert into flow_invoices.payments (checkout_session_id, payment_intent_id, charge_id, invoice_id, amount_total, currency, livemode,
+          status, parked_code, effect_key, paid_at, session_created_at)
+        values (${row.checkoutSessionId}, ${row.paymentIntentId === '' ? null : row.paymentIntentId}, ${row.chargeId ?? null}, ${row.invoiceId ?? null},
+          ${row.amountTotal}, ${row.currency}, ${row.livemode}, ${row.status}, ${row.parkedCode ?? null}, ${row.effectKey ?? null},
+          ${row.paidAt?.toISOString() ?? null}::timestamptz, ${row.sessionCreatedAt.toISOString()}::timestamptz)
+        on conflict (checkout_session_id) do update set payment_intent_id = excluded.payment_intent_id, charge_id = excluded.charge_id,
+          invoice_id = excluded.invoice_id, amount_total = excluded.amount_total, currency = excluded.currency, status = excluded.status,
+          parked_code = excluded.parked_code, effect_key = excluded.effect_key, paid_at = excluded.paid_at, updated_at = clock_timestamp()`,
+  );
+}
+
+export async function writeReversal(tx: Executor, row: ReversalRow): Promise<void> {
+  await tx.execute(
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, invoice_id, amount, currency, status, effect_key)
+        values (${row.id}, ${row.kind}, ${row.checkoutSessionId}, ${row.invoiceId ?? null}, ${row.amount}, ${row.currency}, ${row.status}, ${row.effectKey ?? null})
+        on conflict (id) do update set status = excluded.status, amount = excluded.amount,
+          effect_key = coalesce(excluded.effect_key, flow_invoices.reversals.effect_key), updated_at = clock_timestamp()`,
+  );
+}
+
+/** Which of these Sessions are settled in our records as paid or parked. */
+export async function knownSessions(executor: Executor, sessionIds: readonly string[]): Promise<Set<string>> {
+  if (sessionIds.length === 0) return new Set();
+  const found = await rows<{ checkout_session_id: string }>(
+    executor,
+    sql`select checkout_session_id from flow_invoices.payments
+        where status in ('paid', 'parked') and checkout_session_id in (${sql.join(
+          sessionIds.map((one) => sql`${one}`),
+          sql`, `,
+        )})`,
+  );
+  return new Set(found.map((row) => row.checkout_session_id));
+}

@@ -1,0 +1,422 @@
+import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
+import { createDatabase, type Database, migrate } from '@bridge/database';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import type { ClaimedEffect, CrossCheck, EffectPlan, HeldBack, Outcome, Performer } from './effect';
+import { createEffectEngine, type EffectEngine, REFUSALS_MAX } from './effect-engine';
+import { createEffectStore, EffectClaimLostError, type EffectStore } from './effect-store';
+import { effectsMigrations } from './migrations';
+
+let database: Database;
+let store: EffectStore;
+let worker: WorkerRegistration;
+let end: () => Promise<void>;
+
+beforeAll(async () => {
+  const created = await createTestDatabase();
+  await migrate(created.url, [claimsMigrations, effectsMigrations]);
+  database = createDatabase({ url: created.url, poolMax: 10, applicationName: 'effects-test' });
+  store = createEffectStore(database);
+  worker = await registerWorker(database, { app: 'test' });
+  end = async () => {
+    await worker.stop();
+    await database.close();
+    await created.drop();
+  };
+});
+afterAll(() => end());
+
+/** A peer that keeps its own books: what it was sent, and what it has done. */
+function setup(
+  script: {
+    sends?: (Outcome | Error)[];
+    checks?: CrossCheck[];
+    recheck?: HeldBack;
+    prepare?: HeldBack[];
+    closed?: () => boolean;
+  } = {},
+) {
+  const books = { sent: [] as string[], asked: 0, rechecked: 0, released: [] as (string | null)[] };
+  const sends = [...(script.sends ?? [])];
+  const checks = [...(script.checks ?? [])];
+  const held = [...(script.prepare ?? [])];
+  const performer: Performer = {
+    kind: 'test',
+    scopes: () => ['peer'],
+    recheck: async () => {
+      books.rechecked += 1;
+      return script.recheck ?? { kind: 'fine' };
+    },
+    crossCheck: async () => {
+      books.asked += 1;
+      const told = checks.shift();
+      if (told === undefined) throw new Error('the peer cannot be asked');
+      return told;
+    },
+    prepare: async (effect: ClaimedEffect) =>
+      held.shift() ?? {
+        kind: 'ready',
+        sessionId: 'session/7',
+        send: async () => {
+          books.sent.push(effect.body);
+          const outcome = sends.shift() ?? { kind: 'done', verified: true, result: { ok: true } };
+          if (outcome instanceof Error) throw outcome;
+          return outcome;
+        },
+        release: async (outcome) => {
+          books.released.push(outcome?.kind ?? null);
+        },
+      },
+  };
+  const engine: EffectEngine = createEffectEngine({
+    store,
+    worker: worker.id,
+    performers: [performer],
+    closedBecause: async () => (script.closed?.() ? { cause: 'PAUSED', detail: 'stock-taking' } : undefined),
+    random: () => 0,
+  });
+  return { engine, books };
+}
+
+let sequence = 0;
+function planOf(rest: Partial<EffectPlan> = {}): EffectPlan {
+  sequence += 1;
+  return {
+    kind: 'test',
+    flow: 'invoices',
+    key: `invoice-paid:cs_${sequence}`,
+    lane: `invoice:${sequence}`,
+    title: 'Mark invoice 1 paid',
+    target: {},
+    body: `{"n":${sequence}}`,
+    subject: { invoiceId: '1' },
+    origin: 'webhook',
+    checkFirst: false,
+    ...rest,
+  };
+}
+const plan = async (rest: Partial<EffectPlan> = {}): Promise<string> =>
+  (await database.transaction((tx) => store.plan(tx, planOf(rest)))).id;
+async function row(id: string): Promise<Record<string, unknown>> {
+  const { rows } = await database.executor.execute(sql`select * from effects.effects where id = ${id}`);
+  return rows[0] ?? {};
+}
+const makeDue = (id: string) =>
+  database.executor.execute(sql`update effects.effects set due_at = clock_timestamp() where id = ${id}`);
+const makeDead = (id: string) =>
+  database.executor.execute(
+    sql`update claims.workers set heartbeat_at = clock_timestamp() - interval '6 seconds' where id = ${id}`,
+  );
+async function attempts(id: string) {
+  const { rows } = await database.executor.execute(
+    sql`select purpose, number, stage, verdict, code, session_id from effects.attempts where effect_id = ${id} order by id`,
+  );
+  return rows;
+}
+const UNHEARD: Outcome = { kind: 'unknown', code: 'FILEMAKER_UNHEARD', message: 'no answer' };
+
+test('one fact, one effect: a second plan with the same key changes nothing', async () => {
+  const first = planOf();
+  const one = await database.transaction((tx) => store.plan(tx, first));
+  const two = await database.transaction((tx) => store.plan(tx, { ...first, body: 'other bytes' }));
+  expect(two).toEqual({ id: one.id, planned: false, state: 'planned' });
+  const { engine, books } = setup();
+  await engine.turn(one.id);
+  await engine.turn(one.id);
+  expect(books.sent).toEqual([first.body]);
+});
+
+test('case C: two transactions that plan one key at the same instant leave one effect', async () => {
+  const same = planOf();
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, () => database.transaction((tx) => store.plan(tx, same))),
+  );
+  expect(answers.filter((answer) => answer.planned)).toHaveLength(1);
+  expect(new Set(answers.map((answer) => answer.id)).size).toBe(1);
+});
+
+test('an effect in hand is not taken by another turn, so that it is sent once', async () => {
+  const id = await plan();
+  const { engine, books } = setup();
+  const endings = await Promise.all(Array.from({ length: 6 }, () => engine.turn(id)));
+  expect(endings.filter((ending) => ending.kind === 'done')).toHaveLength(1);
+  expect(books.sent).toHaveLength(1);
+});
+
+test('case F: an answer that was lost is asked for, and what has happened is not done twice', async () => {
+  const id = await plan();
+  const { engine, books } = setup({ sends: [UNHEARD], checks: [{ kind: 'there', result: { logId: '9' } }] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'unknown', code: 'FILEMAKER_UNHEARD' });
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done', verified: true });
+  expect(books).toMatchObject({ sent: ['x'].map(() => expect.any(String)), asked: 1 });
+  expect(await row(id)).toMatchObject({ state: 'done', verified: true, result: { logId: '9' } });
+  expect(await attempts(id)).toMatchObject([
+    { purpose: 'send', number: 1, stage: 'unheard', verdict: 'unknown', session_id: 'session/7' },
+    { purpose: 'cross-check', number: 1, verdict: 'there' },
+  ]);
+});
+
+test('only a proved "not there" sends again, and then the same bytes', async () => {
+  const id = await plan();
+  const wait: CrossCheck = { kind: 'wait', afterMs: 0, code: 'SCRIPT_STILL_RUNNING', message: 'busy' };
+  const { engine, books } = setup({ sends: [UNHEARD], checks: [wait, { kind: 'not-there' }] });
+  await engine.turn(id);
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'waiting', code: 'SCRIPT_STILL_RUNNING' });
+  expect(books.sent).toHaveLength(1);
+  expect(await row(id)).toMatchObject({ state: 'unknown' });
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books.sent).toHaveLength(2);
+  expect(books.sent[0]).toBe(books.sent[1]);
+});
+
+test('a contradiction parks the effect for a person and is not sent again', async () => {
+  const id = await plan();
+  const { engine, books } = setup({
+    sends: [UNHEARD],
+    checks: [{ kind: 'park', code: 'LOG_CONTRADICTS', message: 'two rows' }],
+  });
+  await engine.turn(id);
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'LOG_CONTRADICTS' });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'LOG_CONTRADICTS' });
+  expect(books.sent).toHaveLength(1);
+});
+
+test('a peer that cannot be asked leaves the effect unknown: it neither resends nor fails', async () => {
+  const id = await plan();
+  const { engine, books } = setup({ sends: [UNHEARD] });
+  await engine.turn(id);
+  await makeDue(id);
+  await expect(engine.turn(id)).rejects.toThrow('cannot be asked');
+  expect(await row(id)).toMatchObject({ state: 'unknown', claimed_by: null });
+  expect(books.sent).toHaveLength(1);
+});
+
+test('what a sending throws after begin is unknown, and its session is given back', async () => {
+  const id = await plan();
+  const { engine, books } = setup({ sends: [new Error('a bug in the performer')] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'unknown', code: 'PERFORMER_FAILED' });
+  expect(await row(id)).toMatchObject({ state: 'unknown' });
+  expect(books.released).toEqual(['unknown']);
+});
+
+test('case I: a worker that dies while sending leaves an unknown, never a planned effect', async () => {
+  const dying = await registerWorker(database, { app: 'test' });
+  const id = await plan();
+  const claim = await store.claim(id, dying.id);
+  if (claim.kind !== 'claimed') throw new Error('not claimed');
+  await store.begin(claim.effect, dying.id, 'session/1');
+  expect(await store.claim(id, worker.id)).toMatchObject({ kind: 'nothing', because: 'in hand' });
+  await makeDead(dying.id);
+  expect(await store.recoverDead()).toEqual({ unknown: 1, freed: 0 });
+  const { engine, books } = setup({ checks: [{ kind: 'not-there' }] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books).toMatchObject({ asked: 1 });
+  await dying.stop();
+});
+
+test('a worker that dies before sending loses only its claim', async () => {
+  const dying = await registerWorker(database, { app: 'test' });
+  const id = await plan();
+  await store.claim(id, dying.id);
+  await makeDead(dying.id);
+  expect(await store.recoverDead()).toEqual({ unknown: 0, freed: 1 });
+  const { engine, books } = setup();
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books.asked).toBe(0);
+  await dying.stop();
+});
+
+test('case J: a worker that lost its claim can neither begin nor settle', async () => {
+  const slow = await registerWorker(database, { app: 'test' });
+  const id = await plan();
+  const old = await store.claim(id, slow.id);
+  if (old.kind !== 'claimed') throw new Error('not claimed');
+  await makeDead(slow.id);
+  const fresh = await store.claim(id, worker.id);
+  if (fresh.kind !== 'claimed') throw new Error('not claimed anew');
+  await expect(store.begin(old.effect, slow.id, null)).rejects.toThrow(EffectClaimLostError);
+  expect(await store.settleDone(old.effect, { verified: true, result: null })).toBe(false);
+  await store.begin(fresh.effect, worker.id, null);
+  expect(await store.settleDone(fresh.effect, { verified: true, result: null })).toBe(true);
+  await slow.stop();
+});
+
+test('what a living worker holds by mark but not in hand is unknown if it was sending, free if not', async () => {
+  const [sending, planned, inHand] = [await plan(), await plan(), await plan()];
+  for (const id of [sending, planned, inHand]) {
+    const claim = await store.claim(id, worker.id);
+    if (claim.kind === 'claimed' && id === sending) await store.begin(claim.effect, worker.id, null);
+  }
+  expect(await store.recoverLost(worker.id, [inHand])).toEqual({ unknown: 1, freed: 1 });
+  expect(await row(sending)).toMatchObject({ state: 'unknown', reason_code: 'ENDING_LOST' });
+  expect(await row(planned)).toMatchObject({ state: 'planned', claimed_by: null });
+  expect(await row(inHand)).toMatchObject({ claimed_by: worker.id });
+});
+
+test('a lane goes one by one in order: unknown and a locked record hold it, done and parked free it', async () => {
+  const lane = `invoice:lane-${sequence}`;
+  const [first, second, third] = [await plan({ lane }), await plan({ lane }), await plan({ lane })];
+  const { engine, books } = setup({
+    sends: [{ kind: 'refused', code: 'SCRIPT_RECORD_LOCKED', message: 'locked', again: true, afterMs: 0 }, UNHEARD],
+    checks: [{ kind: 'there', result: null }],
+  });
+  expect(await engine.turn(second)).toMatchObject({ kind: 'nothing', because: 'behind in its lane' });
+  expect(await engine.turn(first)).toMatchObject({ kind: 'refused', code: 'SCRIPT_RECORD_LOCKED' });
+  expect(await engine.turn(second)).toMatchObject({ kind: 'nothing', because: 'behind in its lane' });
+  expect(await engine.turn(first)).toMatchObject({ kind: 'unknown' });
+  expect(await engine.turn(second)).toMatchObject({ kind: 'nothing', because: 'behind in its lane' });
+  await makeDue(first);
+  expect(await engine.turn(first)).toMatchObject({ kind: 'done' });
+  expect((await store.head(lane))?.id).toBe(second);
+  await store.parkUnsent(database.executor, String((await row(second)).key), 'payment-refunded', 'refunded');
+  expect((await store.head(lane))?.id).toBe(third);
+  expect(await engine.turn(third)).toMatchObject({ kind: 'done' });
+  expect(books.sent).toHaveLength(3);
+});
+
+test('two effects of one lane are never on their way together, whatever the workers believe', async () => {
+  const lane = `invoice:both-${sequence}`;
+  const [first, second] = [await plan({ lane }), await plan({ lane })];
+  await database.executor.execute(
+    sql`update effects.effects set state = 'sending', attempts = 1, claimed_by = 'w', claim_no = 1, first_sent_at = now() where id = ${first}`,
+  );
+  await expect(
+    database.executor.execute(
+      sql`update effects.effects set state = 'sending', attempts = 1, claimed_by = 'v', claim_no = 2, first_sent_at = now() where id = ${second}`,
+    ),
+  ).rejects.toThrow();
+  await database.executor.execute(sql`delete from effects.effects where lane = ${lane}`);
+});
+
+test('case E: an effect of a payment that was refunded before its script ran is parked; one on its way is left to finish', async () => {
+  const [unsent, sending] = [planOf(), planOf()];
+  const ids = [
+    await database.transaction((tx) => store.plan(tx, unsent)),
+    await database.transaction((tx) => store.plan(tx, sending)),
+  ];
+  const claim = await store.claim(ids[1]?.id ?? '', worker.id);
+  if (claim.kind !== 'claimed') throw new Error('not claimed');
+  await store.begin(claim.effect, worker.id, null);
+  expect(await store.parkUnsent(database.executor, unsent.key, 'payment-refunded', 'refunded')).toBe(1);
+  expect(await store.parkUnsent(database.executor, sending.key, 'payment-refunded', 'refunded')).toBe(0);
+  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toBe(true);
+});
+
+test('parking an effect that a worker has claimed but not begun stops it before the first byte', async () => {
+  const planned = planOf();
+  const { id } = await database.transaction((tx) => store.plan(tx, planned));
+  const parking: Performer = {
+    kind: 'test',
+    scopes: () => [],
+    recheck: async () => ({ kind: 'fine' }),
+    crossCheck: async () => ({ kind: 'not-there' }),
+    prepare: async () => {
+      await store.parkUnsent(database.executor, planned.key, 'payment-refunded', 'refunded');
+      return {
+        kind: 'ready',
+        sessionId: null,
+        send: async () => Promise.reject(new Error('it was sent')),
+        release: async () => undefined,
+      };
+    },
+  };
+  const engine = createEffectEngine({
+    store,
+    worker: worker.id,
+    performers: [parking],
+    closedBecause: async () => undefined,
+  });
+  expect(await engine.turn(id)).toEqual({ kind: 'nothing', because: 'the claim was lost' });
+  expect(await row(id)).toMatchObject({ state: 'parked', attempts: 0 });
+});
+
+test('recovery never surprises: an effect planned by it is sent only after a proved "not there"', async () => {
+  const [known, missing, silent] = [
+    await plan({ checkFirst: true }),
+    await plan({ checkFirst: true }),
+    await plan({ checkFirst: true }),
+  ];
+  const { engine, books } = setup({
+    checks: [
+      { kind: 'there', result: null },
+      { kind: 'not-there' },
+      { kind: 'park', code: 'CANNOT_BE_ASKED', message: 'no log' },
+    ],
+  });
+  expect(await engine.turn(known)).toMatchObject({ kind: 'done', verified: true });
+  expect(books.sent).toHaveLength(0);
+  expect(await engine.turn(missing)).toMatchObject({ kind: 'done' });
+  expect(books.sent).toHaveLength(1);
+  expect(await engine.turn(silent)).toMatchObject({ kind: 'parked', code: 'CANNOT_BE_ASKED' });
+  expect(books.sent).toHaveLength(1);
+});
+
+test('a first sending that comes late rereads the money: refunded meanwhile, it is parked unsent', async () => {
+  const [late, onTime] = [await plan(), await plan()];
+  await database.executor.execute(
+    sql`update effects.effects set planned_at = clock_timestamp() - interval '11 minutes' where id = ${late}`,
+  );
+  const { engine, books } = setup({ recheck: { kind: 'park', code: 'payment-refunded', message: 'refunded' } });
+  expect(await engine.turn(late)).toMatchObject({ kind: 'parked', code: 'payment-refunded' });
+  expect(await engine.turn(onTime)).toMatchObject({ kind: 'done' });
+  expect(books).toMatchObject({ rechecked: 1, sent: [expect.any(String)] });
+});
+
+test('a full pool, a pause or a peer that is away burns no attempt', async () => {
+  let closed = true;
+  const id = await plan();
+  const busy: HeldBack = { kind: 'wait', afterMs: 0, code: 'POOL_BUSY', message: 'all in use' };
+  const { engine, books } = setup({ prepare: Array.from({ length: 20 }, () => busy), closed: () => closed });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'waiting', code: 'PAUSED', message: 'stock-taking' });
+  closed = false;
+  for (let turn = 0; turn < 20; turn += 1) {
+    await makeDue(id);
+    expect(await engine.turn(id)).toMatchObject({ kind: 'waiting', code: 'POOL_BUSY' });
+  }
+  expect(await row(id)).toMatchObject({ attempts: 0, refusals: 0, state: 'planned' });
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books.released).toEqual(['done']);
+});
+
+test('a refusal for good parks at once, one that may pass waits longer each time and ends with a person', async () => {
+  const [forGood, again] = [await plan(), await plan()];
+  const locked: Outcome = { kind: 'refused', code: 'SCRIPT_RECORD_LOCKED', message: 'locked', again: true };
+  const { engine } = setup({
+    sends: [
+      { kind: 'refused', code: 'SCRIPT_KEY_CONFLICT', message: 'conflict', again: false },
+      locked,
+      locked,
+      locked,
+    ],
+  });
+  expect(await engine.turn(forGood)).toMatchObject({ kind: 'parked', code: 'SCRIPT_KEY_CONFLICT' });
+  const waits: number[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    await makeDue(again);
+    const ending = await engine.turn(again);
+    if (ending.kind === 'refused') waits.push(ending.afterMs);
+  }
+  expect(waits).toEqual([500, 1_000, 2_000]);
+  await database.executor.execute(
+    sql`update effects.effects set refusals = ${REFUSALS_MAX - 1}, due_at = clock_timestamp() where id = ${again}`,
+  );
+  const last = setup({ sends: [locked] });
+  expect(await last.engine.turn(again)).toMatchObject({ kind: 'parked', code: 'SCRIPT_RECORD_LOCKED' });
+});
+
+test("a parked effect runs again only by a person's word, and asks first when told to", async () => {
+  const id = await plan({ parked: { reasonCode: 'second-payment', reason: 'paid before' } });
+  const { engine, books } = setup({ checks: [{ kind: 'not-there' }] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'second-payment' });
+  expect((await store.due(1_000, 0)).some((due) => due.id === id)).toBe(false);
+  expect(await store.releaseParked(id, { checkFirst: true })).toBe(true);
+  expect((await store.due(1_000, 0)).find((due) => due.id === id)).toMatchObject({ run: 1, queued: false });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books).toMatchObject({ asked: 1, sent: [expect.any(String)] });
+  expect(await store.releaseParked(id, { checkFirst: true })).toBe(false);
+});
