@@ -1,0 +1,12 @@
+export { type BridgeFile, bridgeFileSchema } from './bridge-file';
+export { ConfigurationError, type ConfigurationFault } from './configuration-error';
+export type { BillingApiConfig, ConsoleConfig, NoticesConfig } from './console';
+export type { DatabaseConfig } from './database';
+export type { FilemakerConfig, FilemakerLogConfig } from './filemaker';
+export { type Config, type ConfigByRole, loadConfig } from './load-config';
+export type { ListenConfig } from './process';
+export type { RedisConfig } from './redis';
+export type { FactProbe, FactScript, InvoicesConfig } from './resolve-invoices';
+export type { StripeConfig } from './stripe';
+export type { Role, VariableDescription } from './variable';
+export { variables } from './variables';

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { list, oneOf, origin, text, wholeNumber } from './parsers';
+import { variable } from './variable';
+
+const apiKey = text.refine((value) => /^(sk|rk)_(live|test)_[A-Za-z0-9_]+$/.test(value), {
+  message:
+    'must be a secret or restricted key (sk_live_, sk_test_, rk_live_, rk_test_); publishable and webhook keys cannot read',
+});
+
+/** A webhook secret is any text of Stripe's, but a key of another kind in its place is a mistake people make. */
+function webhookSecretFault(secret: string): string | undefined {
+  if (/^(sk|rk|pk)_/.test(secret)) return 'is an API key; the secret of a webhook endpoint begins with whsec_';
+  return /\s/.test(secret) ? 'contains white space' : undefined;
+}
+
+export const stripeVariables = z.object({
+  STRIPE_API_KEY: variable(apiKey, {
+    default: 'none, required by the worker',
+    meaning:
+      'Secret or restricted key of the one Stripe account. The ingress uses it only to know whether live or test events are expected.',
+    secret: true,
+  }),
+  STRIPE_API_BASE: variable(origin('anywhere'), {
+    default: 'https://api.stripe.com',
+    meaning: 'Base address of a stand-in for Stripe. A live key is refused over http:// to another machine.',
+    roles: ['worker', 'scheduler', 'cli'],
+  }),
+  STRIPE_WEBHOOK_SECRETS: variable(list(webhookSecretFault), {
+    default: 'none, required by the ingress unless STRIPE_DELIVERY is pull',
+    meaning:
+      'Signing secrets of the webhook endpoints (whsec_…), comma-separated; each is accepted, so that a roll loses nothing.',
+    secret: true,
+    roles: ['ingress'],
+  }),
+  STRIPE_DELIVERY: variable(oneOf('webhook', 'pull'), {
+    default: 'webhook',
+    meaning: '`pull`: no open port; the worker fetches events from Stripe each minute.',
+  }),
+  STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {
+    default: 'live key 40, test key 12',
+    meaning:
+      'One budget of reads for all workers, live work first. Stripe allows an account 100 a second live, 25 in a sandbox, for all its programs together.',
+    roles: ['worker', 'scheduler', 'cli'],
+  }),
+});
+
+export interface StripeConfig {
+  /** Secret. Unset only where the role does without. */
+  readonly apiKey: string | undefined;
+  /** What the key says about `livemode`; undefined without a key. */
+  readonly livemode: boolean | undefined;
+  /** Origin, no trailing slash. */
+  readonly apiBase: string;
+  /** Secret. Empty with `delivery` pull, and outside the ingress. */
+  readonly webhookSecrets: readonly string[];
+  readonly delivery: 'webhook' | 'pull';
+  readonly readsPerSecond: number;
+}

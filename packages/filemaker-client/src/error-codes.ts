@@ -1,0 +1,517 @@
+import type {
+  FileMakerEndpoint,
+  FileMakerErrorCode,
+  FileMakerHalt,
+  FileMakerJudgement,
+  FileMakerResend,
+  FileMakerSessionFate,
+  TransportFault,
+} from './filemaker-error';
+
+/**
+ * One row per meaning. `codes` are single numbers or inclusive ranges of FileMaker's error codes (Claris: FileMaker Pro help,
+ * "FileMaker error codes"); `resend` and `session` are our reading for a call that may have an effect, and `at` says where an
+ * endpoint differs. A `check` row is an answer that does not say whether the work was done.
+ */
+export interface FileMakerCodeRow {
+  readonly codes: ReadonlyArray<number | readonly [from: number, to: number]>;
+  readonly code: FileMakerErrorCode;
+  /** In our own words, safe to show. */
+  readonly meaning: string;
+  readonly resend: FileMakerResend;
+  readonly session: FileMakerSessionFate;
+  readonly halt?: FileMakerHalt;
+  readonly circuit?: true;
+  /** The answer is `check`, yet this very call surely changed nothing (someone else's may have). */
+  readonly surelyNothing?: true;
+  /** Comes from the action on the record. Whether a script attached to a failed action still runs is not documented. */
+  readonly ofTheAction?: true;
+  readonly at?: Readonly<Partial<Record<FileMakerEndpoint, FileMakerRowDifference>>>;
+}
+
+/** What an endpoint changes about a row. */
+export interface FileMakerRowDifference {
+  readonly code?: FileMakerErrorCode;
+  readonly meaning?: string;
+  readonly resend?: FileMakerResend;
+  readonly halt?: FileMakerHalt;
+  readonly circuit?: true;
+}
+
+const CAPACITY_AT_LOGIN: FileMakerRowDifference = {
+  code: 'FILEMAKER_CAPACITY',
+  meaning: 'the server has no room for another session',
+  resend: 'yes',
+};
+
+export const FILEMAKER_CODE_TABLE: readonly FileMakerCodeRow[] = [
+  {
+    codes: [-1, 951],
+    code: 'FILEMAKER_UNEXPECTED',
+    meaning: 'the server met an error that it cannot name',
+    resend: 'check',
+    session: 'quarantine',
+  },
+  {
+    codes: [3],
+    code: 'FILEMAKER_COMMAND_UNAVAILABLE',
+    meaning: 'a command is not available in this setting',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [8, 10],
+    code: 'FILEMAKER_DATA_MISSING',
+    meaning: 'requested data is empty or missing',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [9],
+    code: 'FILEMAKER_PRIVILEGES',
+    meaning: 'the account is not allowed to do this',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [16],
+    code: 'FILEMAKER_RETRY_ASKED',
+    meaning: 'the operation failed part-way and asks to be tried again',
+    resend: 'check',
+    session: 'keep',
+  },
+  {
+    codes: [13, 300, 302, 303],
+    code: 'FILEMAKER_IN_USE',
+    meaning: 'a file, table, object or the schema is in use by someone',
+    resend: 'yes',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [100, 802],
+    code: 'FILEMAKER_DATABASE_UNAVAILABLE',
+    meaning: 'the database is closed, restarting, or has another name',
+    resend: 'check',
+    session: 'quarantine',
+    circuit: true,
+    at: { login: { resend: 'yes' } },
+  },
+  {
+    codes: [101],
+    code: 'FILEMAKER_RECORD_MISSING',
+    meaning: 'the record is missing',
+    resend: 'no',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [102, 103, 106],
+    code: 'FILEMAKER_FIELD_MISSING',
+    meaning: 'a field, relationship or table is missing (a field must stand on the layout)',
+    resend: 'no',
+    session: 'keep',
+    ofTheAction: true,
+    halt: 'field-missing',
+  },
+  {
+    codes: [104],
+    code: 'FILEMAKER_SCRIPT_MISSING',
+    meaning: 'the script is missing in the file',
+    resend: 'no',
+    session: 'keep',
+    halt: 'script-missing',
+  },
+  {
+    codes: [105],
+    code: 'FILEMAKER_LAYOUT_MISSING',
+    meaning: 'the layout is missing in the file',
+    resend: 'no',
+    session: 'keep',
+    halt: 'layout-missing',
+  },
+  {
+    codes: [112],
+    code: 'FILEMAKER_WINDOW_MISSING',
+    meaning: 'the window is gone, as happens when the session is closed during the call',
+    resend: 'check',
+    session: 'drop',
+  },
+  {
+    codes: [[200, 204]],
+    code: 'FILEMAKER_ACCESS_DENIED',
+    meaning: 'access to a record or field is denied',
+    resend: 'no',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [212, 1702, 1703],
+    code: 'FILEMAKER_CREDENTIALS',
+    meaning: 'the account or password is not accepted',
+    resend: 'no',
+    session: 'keep',
+    halt: 'credentials',
+  },
+  {
+    codes: [214],
+    code: 'FILEMAKER_LOGIN_ATTEMPTS',
+    meaning: 'too many failed logins, the account is shut for a while',
+    resend: 'no',
+    session: 'keep',
+    halt: 'login-attempts',
+  },
+  {
+    codes: [301],
+    code: 'FILEMAKER_RECORD_LOCKED',
+    meaning: 'someone else is editing the record',
+    resend: 'yes',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [306, 512],
+    code: 'FILEMAKER_RECORD_CHANGED',
+    meaning: 'the record was changed meanwhile; read it again and decide anew',
+    resend: 'no',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [307, 813],
+    code: 'FILEMAKER_LOCK_LOST',
+    meaning: 'a lock or transaction was lost with the connection',
+    resend: 'check',
+    session: 'drop',
+  },
+  {
+    codes: [400],
+    code: 'FILEMAKER_CRITERIA_EMPTY',
+    meaning: 'the find criteria are empty',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    // `find` turns it into an empty result before this table is asked; elsewhere nobody has documented it.
+    codes: [401],
+    code: 'FILEMAKER_NOTHING_FOUND',
+    meaning: 'no record matches',
+    resend: 'check',
+    session: 'keep',
+  },
+  {
+    codes: [504],
+    code: 'FILEMAKER_DUPLICATE_VALUE',
+    meaning: 'the value exists already in a field that must be unique; an earlier call has probably done the work',
+    resend: 'check',
+    session: 'keep',
+    ofTheAction: true,
+    surelyNothing: true,
+  },
+  {
+    codes: [[500, 503], [505, 511], 513],
+    code: 'FILEMAKER_VALIDATION',
+    meaning: 'a field does not accept its value',
+    resend: 'no',
+    session: 'keep',
+    ofTheAction: true,
+  },
+  {
+    codes: [803, 805, 809],
+    code: 'FILEMAKER_FILE_FAULT',
+    meaning: 'the file is in single-user mode, damaged, or its disk is full',
+    resend: 'no',
+    session: 'keep',
+    halt: 'file-fault',
+    circuit: true,
+  },
+  {
+    codes: [812, 956, 1638],
+    code: 'FILEMAKER_CAPACITY',
+    meaning: 'the server is at its capacity',
+    resend: 'check',
+    session: 'keep',
+    at: { login: CAPACITY_AT_LOGIN },
+  },
+  {
+    codes: [816, 954],
+    code: 'FILEMAKER_REQUEST_INVALID',
+    meaning: 'the server cannot convert a file or read a grammar that we never ask for',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [820, 821],
+    code: 'FILEMAKER_HOST_CLOSING',
+    meaning: 'the host is closing the file or has thrown us out',
+    resend: 'check',
+    session: 'drop',
+    circuit: true,
+  },
+  {
+    codes: [952],
+    code: 'FILEMAKER_INVALID_TOKEN',
+    meaning: 'the session is not known (expired, closed, server restarted, or the database name differs in case)',
+    resend: 'yes',
+    session: 'drop',
+  },
+  {
+    codes: [953],
+    code: 'FILEMAKER_DATA_LIMIT',
+    meaning: "the licence's yearly transfer is used up",
+    resend: 'no',
+    session: 'keep',
+    halt: 'data-limit',
+  },
+  {
+    codes: [955],
+    code: 'FILEMAKER_DATABASE_NAME',
+    meaning: 'the request names no database',
+    resend: 'no',
+    session: 'keep',
+    halt: 'database-name',
+  },
+  {
+    codes: [957, 958, 960, 1700, [1704, 1708], 1710],
+    code: 'FILEMAKER_REQUEST_INVALID',
+    meaning: 'the server does not accept the form of our request',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [959],
+    code: 'FILEMAKER_PUBLISHING_OFF',
+    meaning: 'web publishing is switched off on the server',
+    resend: 'yes',
+    session: 'keep',
+    circuit: true,
+  },
+  {
+    // Officially a fault in a calculation. At login no calculation of ours runs, and an article names 1212 for "too many
+    // sessions": there, and only there, it is read so.
+    codes: [1212],
+    code: 'FILEMAKER_CALCULATION',
+    meaning: 'a calculation lacks an operator',
+    resend: 'no',
+    session: 'keep',
+    at: { login: CAPACITY_AT_LOGIN },
+  },
+  {
+    codes: [
+      [1200, 1211],
+      [1213, 1225],
+    ],
+    code: 'FILEMAKER_CALCULATION',
+    meaning: 'a calculation is faulty',
+    resend: 'no',
+    session: 'keep',
+  },
+  {
+    codes: [[1626, 1631]],
+    code: 'FILEMAKER_SCRIPT_URL',
+    meaning: 'a web call inside a script failed; the script ran in part',
+    resend: 'check',
+    session: 'keep',
+  },
+  {
+    codes: [1701],
+    code: 'FILEMAKER_HOST_BUSY',
+    meaning: 'the host cannot take requests now',
+    resend: 'check',
+    session: 'quarantine',
+    circuit: true,
+    at: { login: { ...CAPACITY_AT_LOGIN, meaning: 'the host takes no logins now', circuit: true } },
+  },
+  {
+    codes: [1711],
+    code: 'FILEMAKER_LICENCE',
+    meaning: "the server's licence has expired",
+    resend: 'no',
+    session: 'keep',
+    halt: 'licence',
+  },
+  {
+    codes: [[5000, 5499]],
+    code: 'FILEMAKER_ROLLED_BACK',
+    meaning: 'the script rolled its transaction back',
+    resend: 'yes',
+    session: 'keep',
+  },
+];
+
+const EFFECT_ENDPOINTS: ReadonlySet<FileMakerEndpoint> = new Set(['runScript', 'createRecord', 'editRecord']);
+/** Light calls: when one of these hears nothing in time, the server is in trouble, not the work we gave it. */
+const LIGHT_ENDPOINTS: ReadonlySet<FileMakerEndpoint> = new Set(['login', 'logout', 'validateSession', 'productInfo']);
+
+/** The row that holds this FileMaker code, if any. */
+export function findCodeRow(apiCode: string): FileMakerCodeRow | undefined {
+  if (!/^-?\d{1,6}$/.test(apiCode.trim())) return undefined;
+  const number = Number(apiCode);
+  return FILEMAKER_CODE_TABLE.find((row) =>
+    row.codes.some((entry) =>
+      typeof entry === 'number' ? entry === number : number >= entry[0] && number <= entry[1],
+    ),
+  );
+}
+
+function sessionAfterAnswer(endpoint: FileMakerEndpoint, fate: FileMakerSessionFate): FileMakerSessionFate {
+  // A login that was answered with an error has opened nothing; productInfo uses no session.
+  if (endpoint === 'login') return 'drop';
+  return endpoint === 'productInfo' ? 'keep' : fate;
+}
+
+function settle(
+  endpoint: FileMakerEndpoint,
+  row: Omit<FileMakerCodeRow, 'codes' | 'at'>,
+  scriptAttached = false,
+): FileMakerJudgement {
+  const effect = EFFECT_ENDPOINTS.has(endpoint);
+  const scriptMayHaveRun = scriptAttached && row.ofTheAction === true;
+  // A call without effect may simply be made again where one with an effect must be looked up first.
+  const resend = scriptMayHaveRun ? 'check' : row.resend === 'check' && !effect ? 'yes' : row.resend;
+  return {
+    code: row.code,
+    meaning: row.meaning,
+    stage: scriptMayHaveRun || (resend === 'check' && row.surelyNothing !== true) ? 'unheard' : 'refused',
+    resend,
+    session: sessionAfterAnswer(endpoint, row.session),
+    ...(row.halt === undefined ? {} : { halt: row.halt }),
+    circuit: row.circuit === true,
+  };
+}
+
+function judgeUnlistedCode(endpoint: FileMakerEndpoint, apiMessage: string, httpStatus: number): FileMakerJudgement {
+  if (endpoint === 'login' && /session|capacity/i.test(apiMessage)) {
+    return settle(endpoint, {
+      code: 'FILEMAKER_CAPACITY',
+      meaning: 'the server has no room for another session',
+      resend: 'yes',
+      session: 'drop',
+    });
+  }
+  if (endpoint === 'login' && httpStatus === 401) {
+    return settle(endpoint, {
+      code: 'FILEMAKER_CREDENTIALS',
+      meaning: 'the account or password is not accepted',
+      resend: 'no',
+      session: 'drop',
+      halt: 'credentials',
+    });
+  }
+  return settle(endpoint, {
+    code: 'FILEMAKER_UNKNOWN_CODE',
+    meaning: 'the server answered with a code that we do not know',
+    // At login it costs nothing to try later; a read would most likely fail the same way again.
+    resend: EFFECT_ENDPOINTS.has(endpoint) ? 'check' : endpoint === 'login' ? 'yes' : 'no',
+    session: 'quarantine',
+    ...(endpoint === 'login' || httpStatus === 503 ? { circuit: true as const } : {}),
+  });
+}
+
+/**
+ * Judges an answer in FileMaker's JSON form whose code is not 0: by the endpoint, then the code, and only for a code that the
+ * table does not hold by message text and HTTP status.
+ */
+export function judgeApiCode(
+  endpoint: FileMakerEndpoint,
+  answer: {
+    readonly apiCode: string;
+    readonly apiMessage: string;
+    readonly httpStatus: number;
+    /** The request created a record and named a script to run after it. */
+    readonly scriptAttached?: boolean;
+  },
+): FileMakerJudgement {
+  const row = findCodeRow(answer.apiCode);
+  if (row === undefined) return judgeUnlistedCode(endpoint, answer.apiMessage, answer.httpStatus);
+  return settle(endpoint, { ...row, ...row.at?.[endpoint] }, answer.scriptAttached);
+}
+
+/** What the transport saw. `sent`: at least the first byte of the request may have left. */
+export interface TransportReport {
+  readonly fault: TransportFault;
+  readonly sent: boolean;
+  /** The status line, where one was read. */
+  readonly httpStatus?: number | undefined;
+}
+
+const FAULT_WORDS: Readonly<Record<TransportFault, string>> = {
+  'connect-failed': 'no connection to the server',
+  certificate: "the server's certificate is not trusted",
+  deadline: 'no answer within the time allowed',
+  'connection-lost': 'the connection broke before the answer was complete',
+  'answer-too-large': 'the answer is larger than we accept',
+  'answer-unreadable': 'the answer is not in the form of the Data API',
+  'request-unsendable': 'the request cannot be put into words that HTTP allows',
+  'client-closed': 'the client was closed',
+};
+
+function judgeNotSent(endpoint: FileMakerEndpoint, fault: TransportFault): FileMakerJudgement {
+  const unsendable = fault === 'request-unsendable';
+  return {
+    code: unsendable
+      ? 'FILEMAKER_REQUEST_INVALID'
+      : fault === 'certificate'
+        ? 'FILEMAKER_CERTIFICATE'
+        : 'FILEMAKER_NOT_SENT',
+    meaning: FAULT_WORDS[fault],
+    stage: 'not-sent',
+    resend: unsendable ? 'no' : 'yes',
+    session: endpoint === 'login' ? 'drop' : 'keep',
+    circuit: !unsendable && fault !== 'client-closed',
+  };
+}
+
+/** A web server says these about the request line, the headers or the body's size, before the Data API sees the request. */
+const TOO_LARGE_STATUSES: ReadonlySet<number> = new Set([413, 414, 431]);
+const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
+
+function breaksCircuit(endpoint: FileMakerEndpoint, report: TransportReport): boolean {
+  if (report.fault === 'connection-lost') return true;
+  // A script that outlasts our patience says nothing about the server.
+  if (report.fault === 'deadline') return LIGHT_ENDPOINTS.has(endpoint);
+  return (
+    report.fault === 'answer-unreadable' &&
+    (LIGHT_ENDPOINTS.has(endpoint) || GATEWAY_STATUSES.has(report.httpStatus ?? 0))
+  );
+}
+
+function sessionAfterSilence(endpoint: FileMakerEndpoint, report: TransportReport): FileMakerSessionFate {
+  if (endpoint === 'productInfo') return 'keep';
+  // 502: the engine was not there, or died and its sessions with it. 503: turned away. Either way no session was opened, and
+  // counting one would keep the pool shut long after the server is back.
+  const turnedAway = report.fault === 'answer-unreadable' && (report.httpStatus === 502 || report.httpStatus === 503);
+  return endpoint === 'login' && turnedAway ? 'drop' : 'quarantine';
+}
+
+function codeOfSilence(effect: boolean, report: TransportReport): FileMakerErrorCode {
+  if (report.fault === 'answer-too-large') return 'FILEMAKER_ANSWER_TOO_LARGE';
+  if (effect) return 'FILEMAKER_UNHEARD';
+  const readableStatus = report.httpStatus !== undefined && report.httpStatus < 400;
+  return report.fault === 'answer-unreadable' && readableStatus ? 'FILEMAKER_ANSWER_INVALID' : 'FILEMAKER_UNAVAILABLE';
+}
+
+/** Judges a call that ended without a readable FileMaker answer. In doubt it is `unheard`. */
+export function judgeTransport(endpoint: FileMakerEndpoint, report: TransportReport): FileMakerJudgement {
+  if (!report.sent) return judgeNotSent(endpoint, report.fault);
+  if (report.fault === 'answer-unreadable' && TOO_LARGE_STATUSES.has(report.httpStatus ?? 0)) {
+    return {
+      code: 'FILEMAKER_REQUEST_TOO_LARGE',
+      meaning: 'the web server turned the request away because of its length',
+      stage: 'refused',
+      resend: 'no',
+      session: endpoint === 'login' ? 'drop' : 'keep',
+      circuit: false,
+    };
+  }
+  const effect = EFFECT_ENDPOINTS.has(endpoint);
+  return {
+    code: codeOfSilence(effect, report),
+    meaning: FAULT_WORDS[report.fault],
+    stage: 'unheard',
+    // A find whose answer is too large stays too large; every other call without effect may simply be made again.
+    resend: effect ? 'check' : report.fault === 'answer-too-large' ? 'no' : 'yes',
+    session: sessionAfterSilence(endpoint, report),
+    circuit: breaksCircuit(endpoint, report),
+  };
+}
