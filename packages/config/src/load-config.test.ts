@@ -175,7 +175,7 @@ describe('loadConfig', () => {
     ['STRIPE_API_KEY', 'whsec_abc'],
     ['STRIPE_API_BASE', 'ftp://stripe'],
     ['STRIPE_API_BASE', 'https://stripe.example.com/v1'],
-    ['STRIPE_READS_PER_SECOND', '101'],
+    ['STRIPE_READS_PER_SECOND', '10001'],
     ['STRIPE_DELIVERY', 'push'],
     ['FILEMAKER_URL', 'http://fm.example.com'],
     ['FILEMAKER_URL', 'https://user:secret@fm.example.com'],

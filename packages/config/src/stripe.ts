@@ -39,7 +39,7 @@ export const stripeVariables = z.object({
   STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {
     default: 'live key 40, test key 12',
     meaning:
-      'One budget of reads for all workers, live work first. Stripe allows an account 100 a second live, 25 in a sandbox, for all its programs together.',
+      'One budget of reads for all workers, live work first. Stripe allows an account 100 a second live, 25 in a sandbox, for all its programs together; a stand-in may take more.',
     roles: ['worker', 'scheduler', 'cli'],
   }),
 });

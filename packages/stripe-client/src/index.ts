@@ -1,0 +1,11 @@
+export type { PageQuery, StripePage } from './page-walk';
+export type { PaidSessionSnapshot } from './paid-session-snapshot';
+export { type StripeCallAction, type StripeCallCode, StripeCallError, type StripeCallStage } from './stripe-call-error';
+export {
+  createStripeClient,
+  type EventQuery,
+  type SessionQuery,
+  type StripeClient,
+  type StripeClientOptions,
+} from './stripe-client';
+export type { StripeObject } from './stripe-object';

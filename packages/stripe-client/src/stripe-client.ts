@@ -1,0 +1,246 @@
+import Stripe from 'stripe';
+import { createDeadlineHttpClient } from './deadline-http-client';
+import { type PageQuery, type StripePage, walkPages } from './page-walk';
+import {
+  foldProducts,
+  type PaidSessionSnapshot,
+  reversalOf,
+  sessionExpand,
+  unfoldSession,
+} from './paid-session-snapshot';
+import { StripeCallError, toStripeCallError } from './stripe-call-error';
+import { asStripeList, asStripeObject, type StripeObject, toPlainJson } from './stripe-object';
+
+export interface StripeClientOptions {
+  /** Secret or restricted key. Reading needs: Checkout Sessions, PaymentIntents, Charges, Refunds, Disputes, Events, Products, Account. */
+  apiKey: string;
+  /** `https://api.stripe.com` unless given; scheme, host and port of a stand-in, no path. */
+  apiBase?: string;
+  /** For one request as a whole, in ms; default 20,000. */
+  timeoutMs?: number;
+  /**
+   * Awaited before every request, for a budget of reads that is shared with others. It bounds its own waiting; what it
+   * throws comes out unchanged.
+   */
+  readGate?: (read: { endpoint: string }) => Promise<void>;
+}
+
+export interface EventQuery extends PageQuery {
+  /** At most 20 exact names. */
+  types?: readonly string[];
+  /** `false`: only events that some endpoint of the account has not taken yet. */
+  deliverySuccess?: boolean;
+}
+
+export interface SessionQuery extends PageQuery {
+  status?: 'open' | 'complete' | 'expired';
+  paymentLink?: string;
+  /** Brings each Session's PaymentIntent with its latest charge along. */
+  withPayments?: boolean;
+}
+
+/** Everything the bridge asks Stripe. All methods only read, and throw nothing but {@link StripeCallError}. */
+export interface StripeClient {
+  /** A Checkout Session with all lines, their products, PaymentIntent and charge: one request up to ten lines. */
+  retrievePaidSession(sessionId: string): Promise<PaidSessionSnapshot>;
+  /** The Checkout Session that made this PaymentIntent; undefined when none did. */
+  findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined>;
+  findSessionOfCharge(chargeId: string): Promise<string | undefined>;
+  retrievePaymentIntent(paymentIntentId: string): Promise<StripeObject>;
+  retrieveCharge(chargeId: string): Promise<StripeObject>;
+  retrieveRefund(refundId: string): Promise<StripeObject>;
+  retrieveDispute(disputeId: string): Promise<StripeObject>;
+  /** Stripe keeps events for 30 days. */
+  retrieveEvent(eventId: string): Promise<StripeObject>;
+  /** The account the key belongs to. */
+  retrieveAccount(): Promise<StripeObject>;
+  listEvents(query?: EventQuery): AsyncGenerator<StripePage, void, void>;
+  listSessions(query?: SessionQuery): AsyncGenerator<StripePage, void, void>;
+  /** Breaks off what is under way and closes the sockets; returns when nothing is left running. */
+  close(): Promise<void>;
+}
+
+const pageSize = 100;
+/** Stripe allows 100 lines in a payment; the bound only keeps a broken answer from turning forever. */
+const linePagesMax = 20;
+
+export function createStripeClient(options: StripeClientOptions): StripeClient {
+  const httpClient = createDeadlineHttpClient();
+  const stripe = new Stripe(options.apiKey, {
+    ...address(options.apiBase),
+    httpClient,
+    timeout: options.timeoutMs ?? 20_000,
+    // Retries belong to the queue, which knows the budget; telemetry would write a file into the home directory.
+    maxNetworkRetries: 0,
+    telemetry: false,
+  });
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+
+  async function ask(endpoint: string, send: () => Promise<unknown>): Promise<unknown> {
+    const refuseWhenClosed = () => {
+      if (closed) throw new StripeCallError('STRIPE_CLIENT_CLOSED', 'not-sent', { endpoint });
+    };
+    refuseWhenClosed();
+    await options.readGate?.({ endpoint });
+    refuseWhenClosed();
+    const call = send().then(toPlainJson, (error: unknown) => {
+      throw toStripeCallError(error, endpoint);
+    });
+    underWay.add(call);
+    try {
+      return await call;
+    } finally {
+      underWay.delete(call);
+    }
+  }
+
+  async function askObject(endpoint: string, kind: string, send: () => Promise<unknown>): Promise<StripeObject> {
+    return expected(asStripeObject(await ask(endpoint, send), kind), endpoint);
+  }
+
+  async function askList(endpoint: string, send: () => Promise<unknown>) {
+    return expected(asStripeList(await ask(endpoint, send)), endpoint);
+  }
+
+  async function remainingLines(sessionId: string, known: StripeObject[]): Promise<StripeObject[]> {
+    const endpoint = 'checkout.sessions.listLineItems';
+    const after = known.at(-1)?.id;
+    const lines: StripeObject[] = [];
+    const walk = walkPages({ pagesMax: linePagesMax, ...(after === undefined ? {} : { olderThan: after }) }, (page) =>
+      askList(endpoint, () =>
+        stripe.checkout.sessions.listLineItems(sessionId, { ...page, expand: ['data.price.product'] }),
+      ),
+    );
+    let complete = true;
+    for await (const page of walk) {
+      lines.push(...page.items);
+      complete = !page.hasMore;
+    }
+    if (!complete) throw unexpected(endpoint);
+    return lines;
+  }
+
+  /** In hundreds; what the list leaves out is asked for one by one, since a deleted product is in no list. */
+  async function fetchProducts(ids: string[]): Promise<Record<string, StripeObject>> {
+    const found = new Map<string, StripeObject>();
+    for (let from = 0; from < ids.length; from += pageSize) {
+      const batch = ids.slice(from, from + pageSize);
+      const { items } = await askList('products.list', () => stripe.products.list({ ids: batch, limit: pageSize }));
+      for (const product of items) found.set(product.id, product);
+    }
+    for (const id of ids) {
+      if (!found.has(id)) found.set(id, await fetchProductOrItsAbsence(id));
+    }
+    return Object.fromEntries(found);
+  }
+
+  async function fetchProductOrItsAbsence(id: string): Promise<StripeObject> {
+    try {
+      return await askObject('products.retrieve', 'product', () => stripe.products.retrieve(id));
+    } catch (error) {
+      if (!(error instanceof StripeCallError) || error.code !== 'STRIPE_NOT_FOUND') throw error;
+      return { id, object: 'product', deleted: true };
+    }
+  }
+
+  async function findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined> {
+    const endpoint = 'checkout.sessions.list';
+    const payment_intent = checkedId(paymentIntentId, endpoint);
+    const { items } = await askList(endpoint, () => stripe.checkout.sessions.list({ payment_intent, limit: 1 }));
+    return items[0]?.id;
+  }
+
+  function retrieve(endpoint: string, kind: string, id: string, send: (id: string) => Promise<unknown>) {
+    return askObject(endpoint, kind, async () => send(checkedId(id, endpoint)));
+  }
+
+  const retrieveCharge = (id: string) =>
+    retrieve('charges.retrieve', 'charge', id, (known) => stripe.charges.retrieve(known));
+
+  return {
+    async retrievePaidSession(sessionId) {
+      const endpoint = 'checkout.sessions.retrieve';
+      const id = checkedId(sessionId, endpoint);
+      const answer = await ask(endpoint, () => stripe.checkout.sessions.retrieve(id, { expand: sessionExpand }));
+      const { session, lines, paymentIntent, charge } = expected(unfoldSession(answer), endpoint);
+      const rest = lines.hasMore ? await remainingLines(id, lines.items) : [];
+      const { lineItems, products, missing } = foldProducts([...lines.items, ...rest]);
+      return {
+        session,
+        lineItems,
+        products: missing.length === 0 ? products : { ...products, ...(await fetchProducts(missing)) },
+        paymentIntent,
+        charge,
+        reversal: reversalOf(charge),
+      };
+    },
+    findSessionOfPaymentIntent,
+    async findSessionOfCharge(chargeId) {
+      const { payment_intent } = await retrieveCharge(chargeId);
+      return typeof payment_intent === 'string' ? findSessionOfPaymentIntent(payment_intent) : undefined;
+    },
+    retrievePaymentIntent: (id) =>
+      retrieve('paymentIntents.retrieve', 'payment_intent', id, (known) => stripe.paymentIntents.retrieve(known)),
+    retrieveCharge,
+    retrieveRefund: (id) => retrieve('refunds.retrieve', 'refund', id, (known) => stripe.refunds.retrieve(known)),
+    retrieveDispute: (id) => retrieve('disputes.retrieve', 'dispute', id, (known) => stripe.disputes.retrieve(known)),
+    retrieveEvent: (id) => retrieve('events.retrieve', 'event', id, (known) => stripe.events.retrieve(known)),
+    retrieveAccount: () => askObject('accounts.retrieveCurrent', 'account', () => stripe.accounts.retrieveCurrent()),
+    listEvents({ types, deliverySuccess, ...pages } = {}) {
+      return walkPages(pages, (page) =>
+        askList('events.list', () =>
+          stripe.events.list({
+            ...page,
+            ...(types === undefined ? {} : { types: [...types] }),
+            ...(deliverySuccess === undefined ? {} : { delivery_success: deliverySuccess }),
+          }),
+        ),
+      );
+    },
+    listSessions({ status, paymentLink, withPayments, ...pages } = {}) {
+      return walkPages(pages, (page) =>
+        askList('checkout.sessions.list', () =>
+          stripe.checkout.sessions.list({
+            ...page,
+            ...(status === undefined ? {} : { status }),
+            ...(paymentLink === undefined ? {} : { payment_link: paymentLink }),
+            ...(withPayments === true ? { expand: ['data.payment_intent.latest_charge'] } : {}),
+          }),
+        ),
+      );
+    },
+    async close() {
+      closed = true;
+      httpClient.destroy();
+      await Promise.allSettled([...underWay]);
+    },
+  };
+}
+
+function address(apiBase: string | undefined) {
+  if (apiBase === undefined) return {};
+  const url = new URL(apiBase);
+  const protocol = url.protocol.slice(0, -1);
+  if ((protocol !== 'http' && protocol !== 'https') || url.pathname !== '/' || url.search !== '') {
+    throw new TypeError('The address of Stripe’s API is scheme, host and port: https://host:port');
+  }
+  // IPv6 addresses stand in brackets in a URL and without them in a socket's address.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return { protocol, host, port: url.port === '' ? (protocol === 'http' ? 80 : 443) : Number(url.port) } as const;
+}
+
+/** An empty or odd id would turn "retrieve" into another endpoint's path. */
+function checkedId(id: string, endpoint: string): string {
+  if (!/^[A-Za-z0-9_]{1,255}$/.test(id)) throw new StripeCallError('STRIPE_REQUEST_INVALID', 'not-sent', { endpoint });
+  return id;
+}
+
+function expected<Answer>(answer: Answer | null, endpoint: string): Answer {
+  if (answer === null) throw unexpected(endpoint);
+  return answer;
+}
+
+function unexpected(endpoint: string): StripeCallError {
+  return new StripeCallError('STRIPE_ANSWER_UNEXPECTED', 'unheard', { endpoint });
+}
