@@ -1,0 +1,11 @@
+export type { TroubleKind, TroubleRule } from './api/trouble';
+export type { Books, PaidSession } from './books';
+export type { GivenBulkOrder } from './bulk-sales';
+export type { Control, WaitResult } from './control';
+export type { Attempt, DeliverOptions, DeliverResult } from './deliveries';
+export type { Endpoint, EndpointDraft } from './endpoints';
+export type { GivenSaleOrder } from './sale-order';
+export type { SaleResult } from './sales';
+export type { DeliverySettings, PartialSettings } from './settings';
+export { signatureHeader } from './signature';
+export { createStripeSimulator, type StripeSimulator } from './simulator';
