@@ -184,6 +184,8 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
     });
     if (options.deliverAtOnce === false) await stripe.control.ask('POST', '/settings', { delivery: { atOnce: false } });
 
+    const tail = (): string =>
+      [ingress, ...workers].map((running) => running.lines.slice(-40).join('\n')).join('\n---\n');
     return {
       ingressUrl: listening.url,
       webhookSecret: WEBHOOK_SECRET,
@@ -201,10 +203,12 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
           'GET',
           `/wait?applied=${count}&timeoutMs=${timeoutMs}`,
         );
-        if (answer.reached !== true)
-          throw new Error(`FileMaker did not apply ${count} effects in ${timeoutMs} ms: ${JSON.stringify(answer)}`);
+        if (answer.reached === true) return;
+        throw new Error(
+          `FileMaker did not apply ${count} effects in ${timeoutMs} ms: ${JSON.stringify(answer)}\n${tail()}`,
+        );
       },
-      tail: () => [ingress, ...workers].map((running) => running.lines.slice(-15).join('\n')).join('\n---\n'),
+      tail,
       stop,
     };
   } catch (error) {

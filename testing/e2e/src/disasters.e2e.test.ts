@@ -7,8 +7,9 @@ afterEach(async () => {
   stand = undefined;
 }, 120_000);
 
+/** Every batch has invoices of its own: a second payment of one would be parked. */
 const sell = (on: BridgeStand, count: number, seed: number) =>
-  on.stripe.ask('POST', '/sales/bulk', { count, seed, linesMax: 3 });
+  on.stripe.ask('POST', '/sales/bulk', { count, seed, linesMax: 3, firstInvoiceId: seed * 1_000 });
 
 /** Resolves at a moment, for disasters that have to last a while. */
 const lasting = (ms: number) =>
