@@ -1,12 +1,14 @@
 // Keeps each package's tsconfig.json `references` and the root tsconfig.json equal to the workspace
 // dependencies in package.json. `--check` only tells; without it the files are written.
-import { readFileSync, readdirSync, existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const checkOnly = process.argv.includes('--check');
 const root = join(import.meta.dirname ?? '.', '..');
 const folders = ['apps', 'packages', 'testing']
-  .flatMap((group) => (existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => `${group}/${name}`) : []))
+  .flatMap((group) =>
+    existsSync(join(root, group)) ? readdirSync(join(root, group)).map((name) => `${group}/${name}`) : [],
+  )
   .concat('flows')
   .filter((folder) => existsSync(join(root, folder, 'package.json')));
 const readJson = (file) => JSON.parse(readFileSync(join(root, file), 'utf8'));

@@ -14,12 +14,14 @@ import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimit
 import { allMigrations } from '@bridge/operations';
 import { createSessionPool } from '@bridge/session-pool';
 import { createStripeClient } from '@bridge/stripe-client';
+import { probeFileMaker } from './filemaker-probe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
 import { reconcileFlow } from './reconcile-flow';
+import { settledWithin } from './repeat';
 import { createSessionOpener } from './session-opener';
-import { createChargeRecheck, judgeStripeFailure } from './stripe-failure';
+import { createChargeRecheck, judgeStripeFailure, probeStripe } from './stripe-failure';
 import { createStripeReadGate } from './stripe-reads';
 import { startSweeping } from './sweeping';
 
@@ -30,6 +32,13 @@ const LEASE_WAIT_MS = 5_000;
 /** Added to the client's patience: a lease must outlive its call. */
 const LEASE_MARGIN_MS = 15_000;
 const PROBE_LEASE_WAIT_MS = 2_000;
+/** Two calls and the wait for a session stay below `PROBE_HOLD_MS` of `gates`. */
+const PROBE_CALL_MS = 2_500;
+const STRIPE_PROBE_MS = 5_000;
+/** Reconciliation has hours; while Stripe is away it looks again so seldom. */
+const RECONCILE_AGAIN_MS = 5_000;
+/** Of the shutdown, for what comes after the jobs. */
+const LAST_STEPS_MS = 3_000;
 
 /** Outside production a key may be missing; all workers of one bridge must come to the same one. */
 function tokenKeys(filemaker: FilemakerConfig): Buffer[] {
@@ -85,14 +94,17 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const effectSeconds = metrics.effectSeconds();
   const loginsTotal = metrics.filemakerLoginsTotal();
 
-  const client = createFileMakerClient({
-    url: filemaker.url,
-    database: filemaker.database,
-    username: filemaker.username,
-    password: filemaker.password,
-    ca: filemaker.ca,
-    timeoutMs: filemaker.timeoutSeconds * 1_000,
-  });
+  const connectFileMaker = (timeoutMs: number) =>
+    createFileMakerClient({
+      url: filemaker.url,
+      database: filemaker.database,
+      username: filemaker.username,
+      password: filemaker.password,
+      ca: filemaker.ca,
+      timeoutMs,
+    });
+  const client = connectFileMaker(filemaker.timeoutSeconds * 1_000);
+  const probeClient = connectFileMaker(Math.min(PROBE_CALL_MS, filemaker.timeoutSeconds * 1_000));
   const pool = createSessionPool({
     database,
     redis: producer.redis,
@@ -115,6 +127,12 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     },
   });
 
+  // Outside the budget of reads, which may be spent when it is needed.
+  const probingStripe = createStripeClient({
+    apiKey: config.stripe.apiKey,
+    apiBase: config.stripe.apiBase,
+    timeoutMs: STRIPE_PROBE_MS,
+  });
   const stripe = createStripeClient({
     apiKey: config.stripe.apiKey,
     apiBase: config.stripe.apiBase,
@@ -198,15 +216,25 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     concurrency: 1,
     onError: onError('reconciliations'),
     handle: async ({ flow }) => {
-      const result = await reconcileFlow(flow, {
-        database,
-        inbox,
-        flows: active,
-        registration,
-        from: config.reconcileFrom ?? installation.firstMigratedAt,
-      });
-      if (result !== undefined) logger.info({ flow, found: result.found }, 'reconcile.finished');
-      return { kind: 'finished' };
+      if ((await watch.closedBecause(['stripe'])) !== undefined) return { kind: 'later', afterMs: RECONCILE_AGAIN_MS };
+      try {
+        const result = await reconcileFlow(flow, {
+          database,
+          inbox,
+          flows: active,
+          registration,
+          from: config.reconcileFrom ?? installation.firstMigratedAt,
+        });
+        if (result !== undefined) logger.info({ flow, ...result }, 'reconcile.finished');
+        return { kind: 'finished' };
+      } catch (error) {
+        const failure = await judgeStripeFailure(gates, registration.id, error);
+        if (failure === undefined) throw error;
+        logger.warn({ flow, ...failure }, 'reconcile.failed');
+        return failure.kind === 'park'
+          ? { kind: 'failed', reason: `${failure.code}: ${failure.message}` }
+          : { kind: 'later', afterMs: Math.max(RECONCILE_AGAIN_MS, failure.afterMs) };
+      }
     },
   });
 
@@ -216,13 +244,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
       {
         scope: 'filemaker',
         jobs: { pause: async () => effectWorker?.pause(), resume: () => effectWorker?.resume() },
-        probe: async () => {
-          await client.productInfo();
-          // The web tier answers; only a session shows that the file is open too.
-          await pool.giveBack(await pool.lease({ waitMs: PROBE_LEASE_WAIT_MS }), 'idle');
-        },
+        probe: () => probeFileMaker({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS }),
       },
-      { scope: 'stripe', jobs: eventWorker, probe: async () => void (await stripe.retrieveAccount()) },
+      { scope: 'stripe', jobs: eventWorker, probe: () => probeStripe(() => probingStripe.retrieveAccount()) },
     ],
     onError('gates'),
   );
@@ -255,7 +279,10 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   }
   async function enqueueNext(lane: string | null): Promise<void> {
     const head = lane === null ? undefined : await effects.head(lane);
-    if (head !== undefined) await producer.enqueue([effectJob(head)]).catch(onError('enqueue'));
+    if (head === undefined) return;
+    // Its first job may have come while it was behind in its lane and be used up; BullMQ would ignore that id.
+    const fresh = await effects.replan([head.id]);
+    await producer.enqueue(fresh.map((row) => effectJob(row))).catch(onError('enqueue'));
   }
 
   metrics.filemakerSessions(async () => {
@@ -304,10 +331,23 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         effectWorker?.stop(deadlineMs),
         reconcileWorker.stop(deadlineMs),
       ]);
-      await pool.stop();
-      await registration.stop();
-      await Promise.all([client.close(), stripe.close(), producer.close(), ops.stop()]);
-      await database.close();
+      // Every step is taken whatever becomes of the others: the claims above all, which others wait for.
+      await settledWithin(
+        Promise.allSettled([pool.stop(), registration.stop().catch(onError('claims'))]),
+        LAST_STEPS_MS,
+      );
+      await settledWithin(
+        Promise.allSettled([
+          client.close(),
+          probeClient.close(),
+          stripe.close(),
+          probingStripe.close(),
+          producer.close(),
+          ops.stop(),
+        ]),
+        LAST_STEPS_MS / 2,
+      );
+      await settledWithin(database.close(), LAST_STEPS_MS / 2);
     },
   };
 }

@@ -4,19 +4,21 @@ import { type Repeating, repeat } from './repeat';
 export interface PeerWatch {
   /** The scope of its circuit, `filemaker` or `stripe`. */
   scope: string;
-  /** Looks whether the peer is back; rejects while it is not. Bounded in time. */
+  /** Looks whether the peer is back; rejects while it is not. Must end within `PROBE_HOLD_MS` of `gates`. */
   probe(): Promise<void>;
   /** Jobs that need this peer stop being fetched while it is closed. */
   jobs: { pause(): Promise<void>; resume(): void };
 }
 
 export interface GateWatch extends Repeating {
-  /** The first reason that keeps one of these scopes closed, as of the last look. */
+  /** The first reason that keeps one of these scopes closed, as of the last look; asks anew when that is long ago. */
   closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string } | undefined>;
 }
 
-/** How old this process's knowledge of a pause, halt or circuit can be. */
+/** How old this process's knowledge of a pause, halt or circuit usually is at most. */
 const LOOK_EVERY_MS = 250;
+/** Older knowledge is not acted upon: PostgreSQL was slow, or the process has only just started. */
+const KNOWN_FOR_MS = 2_000;
 
 /**
  * Follows the rows of `gates` for one process: pauses its jobs while a peer is closed, takes its turn as the one probe,
@@ -24,27 +26,47 @@ const LOOK_EVERY_MS = 250;
  */
 export function watchGates(gates: Gates, peers: readonly PeerWatch[], onError: (error: Error) => void): GateWatch {
   let known: readonly Closure[] = [];
+  let knownSince = Number.NEGATIVE_INFINITY;
   const paused = new Set<string>();
+  const probing = new Set<string>();
+
+  async function refresh(): Promise<void> {
+    // The moment of asking, not of the answer: that is how old the answer may be.
+    const asked = performance.now();
+    known = await gates.closures();
+    knownSince = asked;
+  }
+
+  async function probe(peer: PeerWatch): Promise<void> {
+    if (!(await gates.takeProbe(peer.scope))) return;
+    const back = await peer.probe().then(
+      () => true,
+      () => false, // what keeps it away stands in the circuit's row already
+    );
+    if (back) await gates.closeCircuit(peer.scope);
+    else await gates.probeFailed(peer.scope);
+  }
+
+  /** Beside the looks, not within them: a peer that hangs must not keep this process from seeing a pause. */
+  function startProbe(peer: PeerWatch): void {
+    if (probing.has(peer.scope)) return;
+    probing.add(peer.scope);
+    probe(peer)
+      .catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => probing.delete(peer.scope));
+  }
 
   async function look(): Promise<void> {
-    known = await gates.closures();
+    await refresh();
     for (const peer of peers) {
-      const closed = known.find((closure) => closure.scope === peer.scope);
-      if (closed !== undefined && !paused.has(peer.scope)) {
-        paused.add(peer.scope);
+      const closures = known.filter((closure) => closure.scope === peer.scope);
+      if (closures.length > 0 && !paused.has(peer.scope)) {
         await peer.jobs.pause();
-      } else if (closed === undefined && paused.has(peer.scope)) {
-        paused.delete(peer.scope);
+        paused.add(peer.scope);
+      } else if (closures.length === 0 && paused.delete(peer.scope)) {
         peer.jobs.resume();
       }
-      const away = known.some((closure) => closure.scope === peer.scope && closure.kind === 'circuit');
-      if (away && (await gates.takeProbe(peer.scope))) {
-        const back = await peer.probe().then(
-          () => true,
-          () => false, // what keeps it away stands in the circuit's row already
-        );
-        if (back) await gates.closeCircuit(peer.scope);
-      }
+      if (closures.some((closure) => closure.kind === 'circuit')) startProbe(peer);
     }
   }
 
@@ -52,6 +74,7 @@ export function watchGates(gates: Gates, peers: readonly PeerWatch[], onError: (
   return {
     stop: () => looking.stop(),
     closedBecause: async (scopes) => {
+      if (performance.now() - knownSince > KNOWN_FOR_MS) await refresh();
       const closure = known.find((one) => scopes.includes(one.scope));
       return closure === undefined ? undefined : { cause: closure.cause, detail: closure.detail };
     },

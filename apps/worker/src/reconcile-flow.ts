@@ -19,12 +19,16 @@ export interface ReconcileOptions {
 }
 
 /**
- * One pass of a flow's recovery path. What it finds becomes an inbox row and goes the same road as a webhook.
+ * One pass of a flow's recovery path. What it finds becomes an inbox row and goes the same road as a webhook; what an
+ * earlier pass has recorded is counted as found and not recorded again.
  * Undefined: another process is at it.
  */
-export async function reconcileFlow(name: string, options: ReconcileOptions): Promise<{ found: number } | undefined> {
+export async function reconcileFlow(
+  name: string,
+  options: ReconcileOptions,
+): Promise<{ found: number; recorded: number } | undefined> {
   const flow = options.flows.find((one) => one.name === name);
-  if (flow === undefined) return { found: 0 };
+  if (flow === undefined) return { found: 0, recorded: 0 };
   const duty = `reconcile:${name}`;
   if (!(await options.registration.takeDuty(duty))) return undefined;
   try {
@@ -32,7 +36,8 @@ export async function reconcileFlow(name: string, options: ReconcileOptions): Pr
     const since = new Date(Math.max(options.from.getTime(), now - LOOK_BACK_MS));
     const until = new Date(now - LEAVE_TO_WEBHOOKS_MS);
     let found = 0;
-    if (since >= until) return { found };
+    let recorded = 0;
+    if (since >= until) return { found, recorded };
     for await (const finding of flow.reconcile({ since, until }, options.database.executor)) {
       const { replay } = finding;
       const body = {
@@ -42,7 +47,7 @@ export async function reconcileFlow(name: string, options: ReconcileOptions): Pr
         livemode: replay.livemode,
         data: { object: replay.object },
       };
-      await options.inbox.record([
+      const [stored] = await options.inbox.record([
         {
           source: 'reconciliation',
           peer: 'bridge',
@@ -58,8 +63,9 @@ export async function reconcileFlow(name: string, options: ReconcileOptions): Pr
         },
       ]);
       found += 1;
+      if (stored?.outcome === 'new') recorded += 1;
     }
-    return { found };
+    return { found, recorded };
   } finally {
     await options.registration.dropDuty(duty);
   }

@@ -1,6 +1,19 @@
 export interface Repeating {
-  /** Runs once more, or waits for the round in hand, and ends. Safe to call twice. */
+  /** Begins no further round and waits for the one in hand, `ROUND_LEFT_MS` at most. Safe to call twice. */
   stop(): Promise<void>;
+}
+
+/** A round that hangs on a store which is away must not hold up the end of the process. */
+const ROUND_LEFT_MS = 3_000;
+
+/** Resolves when `work` has settled either way or `limitMs` have passed, whatever comes first. */
+export async function settledWithin(work: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([Promise.allSettled([work]), late]);
+  clearTimeout(timer);
 }
 
 /** Runs `round` every `everyMs`, never twice at once. What a round throws goes to `onError` and the next round comes. */
@@ -16,7 +29,7 @@ export function repeat(round: () => Promise<void>, everyMs: number, onError: (er
   return {
     stop: async () => {
       clearInterval(timer);
-      await running;
+      if (running !== undefined) await settledWithin(running, ROUND_LEFT_MS);
     },
   };
 }

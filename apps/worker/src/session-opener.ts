@@ -26,7 +26,9 @@ export function createSessionOpener(client: FileMakerClient): SessionOpener {
       if (!(error instanceof FileMakerError)) return 'unheard';
       if (error.code === 'FILEMAKER_CAPACITY') return 'capacity';
       if (error.halt === 'credentials' || error.halt === 'login-attempts') return 'credentials';
-      if (error.session === 'quarantine' || error.stage === 'unheard') return 'unheard';
+      // Not by the stage: at login a 502 was never answered, and yet it opened no session. To count one would keep the
+      // pool shut for the quarter of an hour that a session lives.
+      if (error.session === 'quarantine') return 'unheard';
       return error.circuit || error.stage === 'not-sent' ? 'unavailable' : 'other';
     },
   };

@@ -5,7 +5,11 @@ import type { Gates } from '@bridge/gates';
 import { StripeCallError } from '@bridge/stripe-client';
 
 const BUSY_MS = 2_000;
+/** Stripe may ask for a longer pause than we believe in. */
+const BUSY_MS_MAX = 60_000;
 const STANDSTILL_MS = 1_000;
+/** Stripe itself is in trouble; a 429 or a 409 is about us or about one object. */
+const AWAY: ReadonlySet<string> = new Set(['STRIPE_UNAVAILABLE', 'STRIPE_TIMEOUT', 'STRIPE_ANSWER_UNREADABLE']);
 
 /**
  * What a failed question to Stripe means: 404 and the like park the event, a Stripe that is busy or away is waited for
@@ -25,8 +29,21 @@ export async function judgeStripeFailure(
     await gates.halt('stripe', code, message, worker);
     return { kind: 'wait', afterMs: STANDSTILL_MS, code, message };
   }
-  if (code !== 'STRIPE_RATE_LIMITED') await gates.openCircuit('stripe', message);
-  return { kind: 'wait', afterMs: code === 'STRIPE_RATE_LIMITED' ? BUSY_MS : STANDSTILL_MS, code, message };
+  if (!AWAY.has(code)) {
+    const afterMs = Math.min(BUSY_MS_MAX, Math.max(BUSY_MS, error.retryAfterMs ?? 0));
+    return { kind: 'wait', afterMs, code, message };
+  }
+  await gates.openCircuit('stripe', message);
+  return { kind: 'wait', afterMs: STANDSTILL_MS, code, message };
+}
+
+/** Stripe is back when it answers at all: a restricted key may be refused this very question. */
+export async function probeStripe(ask: () => Promise<unknown>): Promise<void> {
+  try {
+    await ask();
+  } catch (error) {
+    if (!(error instanceof StripeCallError && error.stage === 'refused')) throw error;
+  }
 }
 
 /** Whether the money of a payment is still there. */

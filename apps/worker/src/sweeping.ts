@@ -55,8 +55,8 @@ export function startSweeping(options: SweepingOptions): Repeating {
   const swept = sources(options.inbox, options.effects, options.performs);
   return repeat(
     async () => {
-      await options.effects.recoverLost(options.registration.id, options.engine.inHand());
-      await options.inbox.recoverLost(options.registration.id, options.road.inHand());
+      await options.effects.recoverLost(options.registration.id, () => options.engine.inHand());
+      await options.inbox.recoverLost(options.registration.id, () => options.road.inHand());
       if (!(await options.registration.takeDuty('sweep'))) return;
       options.onSwept(await sweepOnce(options.producer, `${options.prefix}:marker`, swept));
     },

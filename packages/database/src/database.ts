@@ -1,13 +1,24 @@
-import { type SQL, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
-import { Pool } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 
 /** What a query runs on: the pool, or the transaction that is open. */
 export type Executor = PgDatabase<NodePgQueryResultHKT>;
 
-/** An open transaction. A function that takes one never commits by itself. */
-export type Transaction = Executor & { rollback(): never };
+/** An open transaction. A function that takes one never commits by itself and opens no other inside it. */
+export type Transaction = Executor;
+
+/** A statement failed, the work went on regardless, and PostgreSQL answered the commit with a rollback: nothing was kept. */
+export class TransactionRolledBackError extends Error {
+  readonly code = 'TRANSACTION_ROLLED_BACK';
+  constructor() {
+    super(
+      'PostgreSQL rolled the transaction back: one of its statements had failed, and the work resolved all the same',
+    );
+    this.name = 'TransactionRolledBackError';
+  }
+}
 
 export interface DatabaseOptions {
   url: string;
@@ -29,12 +40,34 @@ export interface Database {
   readonly pool: Pool;
   /**
    * Runs `work` in one transaction and commits when it resolves. Nothing that touches the network may happen inside:
-   * an open transaction holds locks, and an answer that never comes would hold them for ever.
+   * an open transaction holds locks, and an answer that never comes would hold them for ever. When it rejects, nothing
+   * was kept, unless the answer to the commit itself was lost.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** Resolves when the server answers, rejects otherwise. */
+  /** Resolves when the server answers, rejects after `connectTimeoutMs` and two seconds at the latest. */
   ping(): Promise<void>;
+  /** Waits for connections in use, five seconds at most; then they are cut. */
   close(): Promise<void>;
+}
+
+const PING_MS = 2_000;
+const ROLLBACK_MS = 1_000;
+const CLOSE_MS = 5_000;
+
+/** Ends a transaction that failed. Returns why the connection must not be used again, if so. */
+async function rollBack(client: PoolClient): Promise<Error | undefined> {
+  try {
+    // A statement that still hangs on this connection would let the rollback wait its turn: not for long.
+    await client.query({ text: 'rollback', query_timeout: ROLLBACK_MS } as { text: string });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** pg offers no way to drop a connection without a word to a server that may be hanging. */
+function cut(client: PoolClient): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -50,18 +83,64 @@ export function createDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
   });
-  pool.on('error', (error) => options.onConnectionError?.(error));
+  const onConnectionError = (error: Error): void => options.onConnectionError?.(error);
+  const connections = new Set<PoolClient>();
+  pool.on('error', onConnectionError);
+  pool.on('connect', (client) => connections.add(client));
+  pool.on('remove', (client) => connections.delete(client));
   const orm: NodePgDatabase = drizzle(pool);
+
+  /**
+   * Not drizzle's own: that one gives a connection back to the pool whose rollback was never heard of, and the next
+   * caller's statements would run, unnoticed, in a transaction that nobody commits.
+   */
+  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    // The pool listens to idle connections only; an error that nobody hears would end the process.
+    const onError = (error: Error): void => {
+      broken = error;
+      onConnectionError(error);
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const result = await work(drizzle(client));
+      const ended = await client.query('commit');
+      if (ended.command !== 'COMMIT') throw new TransactionRolledBackError();
+      return result;
+    } catch (error) {
+      broken ??= await rollBack(client);
+      throw error;
+    } finally {
+      if (broken === undefined) client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
   let closed: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const timer = setTimeout(() => {
+      for (const client of connections) cut(client);
+    }, CLOSE_MS);
+    try {
+      await pool.end();
+      // `end` counts a connection out before its goodbye is answered.
+      await Promise.all([...connections].map((client) => new Promise((gone) => client.once('end', gone))));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   return {
     executor: orm,
     pool,
-    transaction: (work) => orm.transaction((tx) => work(tx)),
+    transaction,
     ping: async () => {
-      await orm.execute(sql`select 1`);
+      await pool.query({ text: 'select 1', query_timeout: PING_MS } as { text: string });
     },
     close: () => {
-      closed ??= pool.end();
+      closed ??= close();
       return closed;
     },
   };

@@ -7,6 +7,7 @@ export {
   oneRow,
   rows,
   type Transaction,
+  TransactionRolledBackError,
 } from './database';
 export {
   assertMigrated,

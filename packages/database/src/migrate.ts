@@ -22,6 +22,8 @@ export class MigrationError extends Error {
     | 'MIGRATION_CHANGED'
     | 'MIGRATION_MISSING'
     | 'MIGRATION_OUT_OF_ORDER'
+    | 'MIGRATION_MISNAMED'
+    | 'MIGRATION_BUSY'
     | 'MIGRATION_FAILED'
     | 'MIGRATION_PENDING';
   constructor(code: MigrationError['code'], message: string, options?: ErrorOptions) {
@@ -31,16 +33,26 @@ export class MigrationError extends Error {
   }
 }
 
+/** Longest wait for another process that migrates. */
+const WAIT_FOR_OTHERS_MS = 120_000;
+/** Longest wait for a table in use; while a migration waits, everybody else waits behind it. */
+const TABLE_LOCK_MS = 15_000;
+/** Longest a statement of a migration may run on the server. */
+const STATEMENT_MS = 10 * 60_000;
+
 const FILE_NAME = /^\d{4}-[a-z0-9-]+\.sql$/;
 /** An arbitrary but fixed number: processes that migrate the same database wait for each other. */
 const ADVISORY_LOCK = 7_305_511_904;
 
+/** Reads the folders. Throws MigrationError `MIGRATION_MISNAMED` for an SQL file that would never be applied. */
 export function readMigrations(sources: readonly MigrationSource[]): Migration[] {
   return sources.flatMap(({ owner, directory }) =>
     readdirSync(directory)
-      .filter((name) => FILE_NAME.test(name))
+      .filter((name) => name.endsWith('.sql'))
       .sort()
       .map((name) => {
+        if (!FILE_NAME.test(name))
+          throw new MigrationError('MIGRATION_MISNAMED', `${owner}/${name} is not named NNNN-what-it-does.sql`);
         const text = readFileSync(join(directory, name), 'utf8');
         return { owner, name, text, sha256: createHash('sha256').update(text).digest('hex') };
       }),
@@ -92,12 +104,55 @@ async function connected<T>(url: string, work: (client: Client) => Promise<T>): 
     connectionString: url,
     application_name: 'bridge-migrate',
     connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    // The server's own limits come first; this one is for a server that is gone.
+    query_timeout: Math.max(STATEMENT_MS, WAIT_FOR_OTHERS_MS) + 10_000,
   });
+  // A connection that breaks between two statements: the next one reports it.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return await work(client);
   } finally {
     await client.end();
+  }
+}
+
+/** One process at a time migrates a database; the lock ends with the connection. */
+async function waitForOthers(client: Client): Promise<void> {
+  await client.query(`set lock_timeout = ${WAIT_FOR_OTHERS_MS}`);
+  try {
+    await client.query('select pg_advisory_lock($1)', [ADVISORY_LOCK]);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== '55P03') throw cause;
+    throw new MigrationError(
+      'MIGRATION_BUSY',
+      `Another process has been migrating this database for ${WAIT_FOR_OTHERS_MS / 1000} s; try again when it has ended`,
+      { cause },
+    );
+  }
+  await client.query(`set lock_timeout = ${TABLE_LOCK_MS}`);
+  await client.query(`set statement_timeout = ${STATEMENT_MS}`);
+}
+
+async function apply(client: Client, migration: Migration): Promise<void> {
+  try {
+    await client.query('begin');
+    await client.query(migration.text);
+    await client.query('insert into bridge.migrations (owner, name, sha256) values ($1, $2, $3)', [
+      migration.owner,
+      migration.name,
+      migration.sha256,
+    ]);
+    await client.query('commit');
+  } catch (cause) {
+    // When the connection is gone, so is the transaction: the first error is the one to tell.
+    await client.query('rollback').catch(() => undefined);
+    throw new MigrationError(
+      'MIGRATION_FAILED',
+      `${migration.owner}/${migration.name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -119,7 +174,7 @@ async function readLedger(client: Client): Promise<{ owner: string; name: string
 export async function migrate(url: string, sources: readonly MigrationSource[]): Promise<Migration[]> {
   const known = readMigrations(sources);
   return connected(url, async (client) => {
-    await client.query('select pg_advisory_lock($1)', [ADVISORY_LOCK]);
+    await waitForOthers(client);
     await client.query('create schema if not exists bridge');
     await client.query(
       `create table if not exists bridge.migrations (
@@ -127,25 +182,7 @@ export async function migrate(url: string, sources: readonly MigrationSource[]):
          applied_at timestamptz not null default clock_timestamp(), primary key (owner, name))`,
     );
     const pending = pendingMigrations(known, await readLedger(client));
-    for (const migration of pending) {
-      try {
-        await client.query('begin');
-        await client.query(migration.text);
-        await client.query('insert into bridge.migrations (owner, name, sha256) values ($1, $2, $3)', [
-          migration.owner,
-          migration.name,
-          migration.sha256,
-        ]);
-        await client.query('commit');
-      } catch (cause) {
-        await client.query('rollback');
-        throw new MigrationError(
-          'MIGRATION_FAILED',
-          `${migration.owner}/${migration.name} failed: ${(cause as Error).message}`,
-          { cause },
-        );
-      }
-    }
+    for (const migration of pending) await apply(client, migration);
     return pending;
   });
 }

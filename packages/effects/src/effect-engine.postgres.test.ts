@@ -251,7 +251,7 @@ test('what a living worker holds by mark but not in hand is unknown if it was se
     const claim = await store.claim(id, worker.id);
     if (claim.kind === 'claimed' && id === sending) await store.begin(claim.effect, worker.id, null);
   }
-  expect(await store.recoverLost(worker.id, [inHand])).toEqual({ unknown: 1, freed: 1 });
+  expect(await store.recoverLost(worker.id, () => [inHand])).toEqual({ unknown: 1, freed: 1 });
   expect(await row(sending)).toMatchObject({ state: 'unknown', reason_code: 'ENDING_LOST' });
   expect(await row(planned)).toMatchObject({ state: 'planned', claimed_by: null });
   expect(await row(inHand)).toMatchObject({ claimed_by: worker.id });

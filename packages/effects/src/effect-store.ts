@@ -80,9 +80,10 @@ export interface EffectStore {
   recoverDead(): Promise<{ unknown: number; freed: number }>;
   /**
    * The same for rows that this living worker holds by its own mark but not in its hand: an answer of PostgreSQL that was
-   * lost on the way back must not keep a row for ever. `inHand` lists every id it has begun to claim and not finished.
+   * lost on the way back must not keep a row for ever. `inHand` lists every id it has begun to claim and not finished;
+   * it is asked after the rows were read, so that a claim made meanwhile is never taken for a lost one.
    */
-  recoverLost(worker: string, inHand: readonly string[]): Promise<{ unknown: number; freed: number }>;
+  recoverLost(worker: string, inHand: () => readonly string[]): Promise<{ unknown: number; freed: number }>;
   /** The heads of lanes that are due and have no job for sure, or were looked at longer ago than `lookedAtMs`. */
   due(limit: number, lookedAtMs: number): Promise<DueEffect[]>;
   markQueued(ids: readonly string[]): Promise<void>;
@@ -318,14 +319,20 @@ export function createEffectStore(database: Database): EffectStore {
 
     recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`, 'WORKER_DIED', 'Its worker died while sending'),
 
-    recoverLost: (holder, inHand) =>
-      recover(
-        inHand.length === 0
-          ? sql`claimed_by = ${holder}`
-          : sql`claimed_by = ${holder} and id <> all(${idArray(inHand)})`,
+    recoverLost: async (holder, inHand) => {
+      const held = await rows<{ id: string; claim_no: string }>(
+        executor,
+        sql`select id, claim_no from effects.effects where state in ('planned', 'sending', 'unknown') and claimed_by = ${holder}`,
+      );
+      const hand = new Set(inHand());
+      const lost = held.filter((row) => !hand.has(row.id));
+      if (lost.length === 0) return { unknown: 0, freed: 0 };
+      return recover(
+        sql`claimed_by = ${holder} and claim_no = any(${idArray(lost.map((row) => row.claim_no))})`,
         'ENDING_LOST',
         'It was sent, but how it ended could not be written down',
-      ),
+      );
+    },
 
     due: (limit, lookedAtMs) =>
       rows<DueEffect>(

@@ -13,6 +13,9 @@ export type Closure = {
 /** Between two looks at a peer that is away. Short enough that work resumes within a second of its return. */
 export const PROBE_EVERY_MS = 500;
 
+/** How long the right to look is held: longer than any probe takes. Should its process die, the others wait so long. */
+export const PROBE_HOLD_MS = 8_000;
+
 /**
  * Pauses, halts and circuits: rows of PostgreSQL, so that every process sees the same and a flushed Redis opens nothing.
  * Scopes are `filemaker`, `stripe`, `script:NAME`, `flow:NAME`.
@@ -30,6 +33,8 @@ export interface Gates {
   openCircuit(peer: string, because: string): Promise<void>;
   /** The right to look once; false when another process has it, or it is too early, or the circuit is closed. */
   takeProbe(peer: string): Promise<boolean>;
+  /** It was still away: the next look is due after `PROBE_EVERY_MS`, by whoever comes first. */
+  probeFailed(peer: string): Promise<void>;
   /** True when it was open. */
   closeCircuit(peer: string): Promise<boolean>;
 }
@@ -80,10 +85,17 @@ export function createGates(database: Database): Gates {
       const taken = await changed(
         executor,
         sql`update gates.circuits
-            set probes = probes + 1, next_probe_at = clock_timestamp() + make_interval(secs => ${PROBE_EVERY_MS / 1000}::float8)
+            set probes = probes + 1, next_probe_at = clock_timestamp() + make_interval(secs => ${PROBE_HOLD_MS / 1000}::float8)
             where peer = ${peer} and next_probe_at <= clock_timestamp()`,
       );
       return taken === 1;
+    },
+    probeFailed: async (peer) => {
+      await changed(
+        executor,
+        sql`update gates.circuits set next_probe_at = clock_timestamp() + make_interval(secs => ${PROBE_EVERY_MS / 1000}::float8)
+            where peer = ${peer}`,
+      );
     },
     closeCircuit: async (peer) => (await changed(executor, sql`delete from gates.circuits where peer = ${peer}`)) === 1,
   };

@@ -169,7 +169,7 @@ test('a row that a living worker holds by mark but not in hand is freed by itsel
   const [lost, inHand] = [await recordOne(), await recordOne()];
   await claimed(lost);
   await claimed(inHand);
-  await inbox.recoverLost(worker.id, [inHand]);
+  await inbox.recoverLost(worker.id, () => [inHand]);
   expect((await stateOf(lost))?.state).toBe('received');
   expect((await stateOf(inHand))?.state).toBe('processing');
 });

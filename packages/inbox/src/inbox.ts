@@ -110,8 +110,11 @@ export interface Inbox {
   ): Promise<void>;
   /** Frees what dead workers held. Returns how many rows. */
   recoverDead(): Promise<number>;
-  /** Frees what this living worker holds by its mark but not in its hand, because an answer of PostgreSQL was lost. */
-  recoverLost(worker: string, inHand: readonly string[]): Promise<number>;
+  /**
+   * Frees what this living worker holds by its mark but not in its hand, because an answer of PostgreSQL was lost.
+   * `inHand` is asked after the rows were read, so that a claim made meanwhile is never taken for a lost one.
+   */
+  recoverLost(worker: string, inHand: () => readonly string[]): Promise<number>;
   /** Due rows that have no job for sure or were last looked at longer ago than `lookedAtMs`; the oldest first. */
   due(limit: number, lookedAtMs: number): Promise<DueEvent[]>;
   /** A job stands for these rows. */
@@ -290,12 +293,15 @@ export function createInbox(database: Database): Inbox {
 
     recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`),
 
-    recoverLost: (worker, inHand) =>
-      recover(
-        inHand.length === 0
-          ? sql`claimed_by = ${worker}`
-          : sql`claimed_by = ${worker} and id <> all(${idArray(inHand)})`,
-      ),
+    recoverLost: async (worker, inHand) => {
+      const held = await rows<{ id: string; claim_no: string }>(
+        executor,
+        sql`select id, claim_no from inbox.events where state = 'processing' and claimed_by = ${worker}`,
+      );
+      const hand = new Set(inHand());
+      const lost = held.filter((row) => !hand.has(row.id)).map((row) => row.claim_no);
+      return lost.length === 0 ? 0 : recover(sql`claimed_by = ${worker} and claim_no = any(${idArray(lost)})`);
+    },
 
     due: async (limit, lookedAtMs) => {
       const found = await rows<{ id: string; event_id: string; run: number; queued: boolean }>(

@@ -23,9 +23,16 @@ export interface NewJob<Name extends QueueName = QueueName> {
   data: JobData<Name>;
 }
 
+/**
+ * An id that can be a job's as it stands. The underscore keeps clear of numbers, which BullMQ refuses, and of the names
+ * of its own keys (`wait`, `meta`, `stalled-check`), which a job's hash would overwrite; without a dot it cannot be
+ * mistaken for a later run of another.
+ */
+const PLAIN_ID = /^[A-Za-z0-9]+_[\w-]{1,200}$/;
+
 /** Event jobs are keyed by the Stripe event id; a later run of the same row gets a suffix, since BullMQ ignores an id it holds. */
 export function eventJob(row: { id: string; eventId: string; run: number }): NewJob<'stripe-events'> {
-  const id = /^[\w.-]{3,200}$/.test(row.eventId) && !/^-?\d+$/.test(row.eventId) ? row.eventId : `inbox-${row.id}`;
+  const id = PLAIN_ID.test(row.eventId) ? row.eventId : `inbox-${row.id}`;
   return { queue: 'stripe-events', id: row.run === 0 ? id : `${id}.${row.run}`, data: { inboxId: row.id } };
 }
 

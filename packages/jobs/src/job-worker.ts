@@ -35,15 +35,21 @@ export function createJobWorker<Name extends QueueName>(options: {
   const schema = catalogue[options.queue].data;
   let inHand = 0;
 
+  async function handle(data: JobData<Name>): Promise<JobEnding> {
+    try {
+      return await options.handle(data);
+    } catch (error) {
+      options.onError(error instanceof Error ? error : new Error(String(error)));
+      return { kind: 'later', afterMs: AFTER_THROW_MS };
+    }
+  }
+
   async function process(job: Job, token?: string): Promise<void> {
     inHand += 1;
     try {
       const data = schema.safeParse(job.data);
       if (!data.success) throw new UnrecoverableError(`This job's data is not what ${options.queue} carries`);
-      const ending = await options.handle(data.data as JobData<Name>).catch((error: Error): JobEnding => {
-        options.onError(error);
-        return { kind: 'later', afterMs: AFTER_THROW_MS };
-      });
+      const ending = await handle(data.data as JobData<Name>);
       if (ending.kind === 'failed') throw new UnrecoverableError(ending.reason);
       if (ending.kind === 'later') {
         await job.moveToDelayed(Date.now() + Math.max(1, ending.afterMs), token);
@@ -75,17 +81,16 @@ export function createJobWorker<Name extends QueueName>(options: {
     stop: (deadlineMs) => {
       stopped ??= (async () => {
         let timer: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, deadlineMs);
+        const late = new Promise<'late'>((resolve) => {
+          timer = setTimeout(() => resolve('late'), deadlineMs);
         });
-        await Promise.race([worker.close().catch(options.onError), late]);
+        const closed = worker.close().catch(options.onError);
+        const ended = await Promise.race([closed, late]);
         clearTimeout(timer);
         const left = inHand;
-        if (left > 0)
-          await Promise.race([
-            worker.close(true).catch(options.onError),
-            new Promise((resolve) => setTimeout(resolve, 500)),
-          ]);
+        // BullMQ waits for its jobs without limit and cannot be told to hurry: what is left runs on without a queue, and
+        // its rows are freed by the end of our heartbeat.
+        if (ended === 'late') worker.disconnect().catch(options.onError);
         await disconnect(connection);
         return left;
       })();

@@ -20,6 +20,8 @@ export interface Producer {
   /** Brings delayed jobs forward. */
   promote(queue: QueueName, ids: readonly string[]): Promise<void>;
   queue(name: QueueName): Queue;
+  /** Any other question to Redis or BullMQ, with the same bound and the same error. */
+  ask<T>(work: () => Promise<T>): Promise<T>;
   readonly redis: Redis;
   ready(): boolean;
   close(): Promise<void>;
@@ -59,6 +61,20 @@ export function createProducer(options: {
     return queue;
   };
 
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
+    if (redis.status !== 'ready') throw new QueueUnavailableError('not connected');
+    return bounded(work());
+  }
+
+  async function promoteIfDelayed(name: QueueName, id: string): Promise<void> {
+    const job = (await queueOf(name).getJob(id)) as Job | undefined;
+    if (job === undefined || !(await job.isDelayed())) return;
+    await job.promote().catch(async (error: unknown) => {
+      // It came due by itself in between: that is what was wanted.
+      if (await job.isDelayed()) throw error;
+    });
+  }
+
   /** BullMQ waits for a connection that was never ready; nobody may wait longer than this. */
   async function bounded<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
@@ -79,10 +95,11 @@ export function createProducer(options: {
     redis,
     queue: queueOf,
     ready: () => redis.status === 'ready',
+    ask,
     enqueue: async (jobs) => {
-      if (redis.status !== 'ready') throw new QueueUnavailableError('not connected');
+      if (jobs.length === 0) return;
       const byQueue = Map.groupBy(jobs, (job) => job.queue);
-      await bounded(
+      await ask(() =>
         Promise.all(
           [...byQueue].map(([name, some]) =>
             queueOf(name).addBulk(
@@ -93,17 +110,12 @@ export function createProducer(options: {
       );
     },
     live: async (name, ids) => {
-      if (redis.status !== 'ready') throw new QueueUnavailableError('not connected');
-      const states = await bounded(Promise.all(ids.map((id) => queueOf(name).getJobState(id))));
+      if (ids.length === 0) return new Set();
+      const states = await ask(() => Promise.all(ids.map((id) => queueOf(name).getJobState(id))));
       return new Set(ids.filter((_, index) => LIVE.has(states[index] ?? 'unknown')));
     },
     promote: async (name, ids) => {
-      const jobs = await bounded(Promise.all(ids.map((id) => queueOf(name).getJob(id) as Promise<Job | undefined>)));
-      await bounded(
-        Promise.all(
-          jobs.map(async (job) => (job !== undefined && (await job.isDelayed()) ? job.promote() : undefined)),
-        ),
-      );
+      if (ids.length > 0) await ask(() => Promise.all(ids.map((id) => promoteIfDelayed(name, id))));
     },
     close: () => {
       closed ??= (async () => {

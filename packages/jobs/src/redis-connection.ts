@@ -31,11 +31,17 @@ export function connectForWorkers(url: string, options: { onError: (error: Error
   return redis;
 }
 
-/** Ends a connection without waiting for a Redis that is away. */
+const QUIT_MS = 500;
+
+/** Ends a connection without waiting for a Redis that is away or hangs. */
 export async function disconnect(redis: Redis): Promise<void> {
-  if (redis.status !== 'ready') {
-    redis.disconnect();
-    return;
+  if (redis.status === 'ready') {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, QUIT_MS);
+    });
+    await Promise.race([redis.quit().catch(() => undefined), late]);
+    clearTimeout(timer);
   }
-  await redis.quit().catch(() => redis.disconnect());
+  redis.disconnect();
 }

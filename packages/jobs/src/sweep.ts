@@ -48,7 +48,7 @@ export async function sweepOnce(
 ): Promise<SweepCounts> {
   const counts: SweepCounts = { recovered: 0, enqueued: 0, replanned: 0, queueWasLost: false };
   for (const source of sources) counts.recovered += await source.recoverDead();
-  if ((await producer.redis.exists(markerKey)) === 0) {
+  if ((await producer.ask(() => producer.redis.exists(markerKey))) === 0) {
     for (const source of sources) await source.forgetQueued();
     counts.queueWasLost = true;
   }
@@ -74,6 +74,6 @@ export async function sweepOnce(
     }
   }
   // Last, so that a round that fails half-way is done again in full.
-  if (counts.queueWasLost) await producer.redis.set(markerKey, '1');
+  if (counts.queueWasLost) await producer.ask(() => producer.redis.set(markerKey, '1'));
   return counts;
 }

@@ -10,7 +10,8 @@ export {
   type InvoiceShipping,
   type PayloadNotice,
 } from './invoice-payload';
-export type { MoneySums, ReportedAmounts } from './money';
+export type { ReportedAmounts } from './money';
+export type { MoneySums } from './money-sums';
 export type { PaidSession } from './paid-session';
 export { defaultProfile, type PayloadProfile } from './payload-profile';
 export type { PayloadRefusalCode, RefusalDetails, RefusedPayload } from './payload-refusal';

@@ -1,4 +1,5 @@
-import { breakdownAgrees, type MoneySums, proveSums, type ReportedAmounts, readAmount, sumAmounts } from './money';
+import { breakdownAgrees, proveSums, type ReportedAmounts, readAmount, sumAmounts } from './money';
+import type { MoneySums } from './money-sums';
 import {
   type LineFacts,
   type PaidSession,

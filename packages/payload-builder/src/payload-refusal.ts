@@ -1,4 +1,4 @@
-import type { MoneySums } from './money';
+import type { MoneySums } from './money-sums';
 
 /**
  * Why no payload was built. None of these heals by itself: a person looks.

@@ -1,7 +1,9 @@
+import type { Ids } from './ids';
 import { toJson } from './json';
-import type { Embedded, EventRecord, Owner } from './store';
+import type { Random } from './random';
+import type { StripeSimulatorSettings } from './settings';
+import type { Embedded, EventRecord, Owner, Store } from './store';
 import type { Charge, EventType, PaymentIntent } from './wire';
-import type { World } from './world';
 
 export interface EventDraft {
   type: EventType;
@@ -11,12 +13,20 @@ export interface EventDraft {
   request?: EventRecord['request'];
 }
 
+/** What the log needs of the world; replaced as a whole when the world is reset. */
+export interface EventSurroundings {
+  readonly settings: StripeSimulatorSettings;
+  readonly random: Random;
+  readonly ids: Ids;
+  readonly store: Store;
+}
+
 /** Writes events into the log and tells whoever delivers them. */
 export class EventLog {
   #listener: (record: EventRecord, owner: Owner, deliver: boolean | null) => void = () => undefined;
   #deliver: boolean | null = null;
 
-  constructor(private readonly world: World) {}
+  constructor(private readonly world: EventSurroundings) {}
 
   /** `deliver` is null where nobody decided, so that the settings do. */
   onEvent(listener: (record: EventRecord, owner: Owner, deliver: boolean | null) => void): void {
@@ -64,7 +74,7 @@ export class EventLog {
 }
 
 /** What older API shapes carry inside this object, copied so that the event does not change later. */
-export function embeddedNow(world: World, object: object): Embedded {
+export function embeddedNow(world: EventSurroundings, object: object): Embedded {
   const { store } = world;
   const kind = (object as { object?: string }).object;
   const charges = kind === 'payment_intent' ? chargesOf(world, object as PaymentIntent) : [];
@@ -73,7 +83,7 @@ export function embeddedNow(world: World, object: object): Embedded {
   return { charges: charges.map(toJson), refunds: refunds.map(({ value }) => toJson(value)) };
 }
 
-function chargesOf(world: World, intent: PaymentIntent): Charge[] {
+function chargesOf(world: EventSurroundings, intent: PaymentIntent): Charge[] {
   const charge = world.store.charges.get(intent.latest_charge ?? '');
   return charge === undefined ? [] : [charge];
 }

@@ -1,14 +1,14 @@
-import type { ClaimedEffect, CrossCheck } from '@bridge/effects';
+import type { ClaimedEffect, CrossCheck, HeldBack } from '@bridge/effects';
 import { exactly, type FileMakerClient, FileMakerError, type FoundRecord } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
 import { PoolError, type SessionPool, type SessionUse } from '@bridge/session-pool';
-import { leaseOrWait, sessionAfter, tellGates, waitAfter } from './filemaker-failure';
+import { flushAfterForgotten, leaseOrWait, sessionAfter, tellGates, waitAfter } from './filemaker-failure';
 import type { ScriptTarget } from './script-target';
 import { readSessionReference } from './session-reference';
 
 export interface AskFileMakerOptions {
   client: Pick<FileMakerClient, 'find' | 'createRecord'>;
-  pool: Pick<SessionPool, 'lease' | 'giveBack' | 'ask'>;
+  pool: Pick<SessionPool, 'lease' | 'giveBack' | 'ask' | 'flushEpoch'>;
   gates: Gates;
   worker: string;
   /** The key of the row that must be found beside every other: if it is not, "not found" proves nothing. */
@@ -21,6 +21,14 @@ export interface AskFileMakerOptions {
 const FOUND_MAX = 20;
 const LOOK_AGAIN_MS = 1_000;
 const LOOK_AGAIN_MS_MAX = 10_000;
+
+/** The bridge's own row is planted at most so often: where the log hides it, rows would pile up unseen. */
+const PLANT_EVERY_MS = 60_000;
+
+type Asked<T> = { kind: 'asked'; value: T } | { kind: 'held-back'; held: HeldBack; error?: FileMakerError };
+
+const lookAgainAfter = (waitedMs: number): number =>
+  Math.ceil(Math.min(LOOK_AGAIN_MS_MAX, Math.max(LOOK_AGAIN_MS, waitedMs / 4)));
 
 /** Rows whose field holds exactly this value. FileMaker's find may be more generous, so the comparison is ours. */
 function holding(records: readonly FoundRecord[], field: string, value: string): FoundRecord[] {
@@ -42,27 +50,43 @@ export function createAskFileMaker(
   options: AskFileMakerOptions,
 ): (effect: ClaimedEffect, target: ScriptTarget) => Promise<CrossCheck> {
   const { client, pool, gates, worker, sentinelKey, scriptMaxMs } = options;
+  /** By layout, on this machine's monotonic clock. */
+  const plantedAt = new Map<string, number>();
 
-  async function withSession<T>(
+  async function onceWithSession<T>(
     effect: ClaimedEffect,
     work: (token: string) => Promise<T>,
     script: string,
-  ): Promise<{ kind: 'asked'; value: T } | CrossCheck> {
+  ): Promise<Asked<T>> {
     const leased = await leaseOrWait(
       () => pool.lease({ waitMs: options.leaseWaitMs, priority: 'cross-check', waitedMs: effect.unknownSinceMs ?? 0 }),
       gates,
     );
-    if (leased.kind !== 'leased') return leased;
+    if (leased.kind !== 'leased') return { kind: 'held-back', held: leased };
+    const { lease } = leased;
     let after: 'idle' | 'quarantine' | 'gone' = 'idle';
     try {
-      return { kind: 'asked', value: await work(leased.lease.token) };
+      return { kind: 'asked', value: await work(lease.token) };
     } catch (error) {
       after = sessionAfter(error);
-      if (error instanceof FileMakerError) await tellGates(gates, error, { script, worker });
-      return waitAfter(error);
+      if (!(error instanceof FileMakerError)) throw error;
+      await tellGates(gates, error, { script, worker });
+      await flushAfterForgotten(pool, error, lease.epoch);
+      return { kind: 'held-back', held: waitAfter(error), error };
     } finally {
-      await pool.giveBack(leased.lease, after);
+      await pool.giveBack(lease, after);
     }
+  }
+
+  /** A forgotten session (952) is replaced once; all that is asked here may be asked again. */
+  async function withSession<T>(
+    effect: ClaimedEffect,
+    work: (token: string) => Promise<T>,
+    script: string,
+  ): Promise<Asked<T>> {
+    const asked = await onceWithSession(effect, work, script);
+    const forgotten = asked.kind === 'held-back' && asked.error?.code === 'FILEMAKER_INVALID_TOKEN';
+    return forgotten ? onceWithSession(effect, work, script) : asked;
   }
 
   /** A session that cannot be asked now may be at work; the longest time a script can run decides then. */
@@ -81,9 +105,8 @@ export function createAskFileMaker(
     if (effect.sinceSentMs === null || effect.sinceSentMs >= scriptMaxMs) return undefined;
     const use = effect.lastSessionId === null ? 'untold' : await askSession(effect.lastSessionId);
     if (use === 'free') return undefined;
-    const waited = effect.unknownSinceMs ?? 0;
-    const left = scriptMaxMs - effect.sinceSentMs;
-    const afterMs = Math.ceil(Math.min(left, LOOK_AGAIN_MS_MAX, Math.max(LOOK_AGAIN_MS, waited / 4)));
+    const left = Math.ceil(scriptMaxMs - effect.sinceSentMs);
+    const afterMs = Math.min(left, lookAgainAfter(effect.unknownSinceMs ?? 0));
     return use === 'busy'
       ? {
           kind: 'wait',
@@ -106,7 +129,7 @@ export function createAskFileMaker(
     log: NonNullable<ScriptTarget['log']>,
   ): Promise<CrossCheck> {
     // Before the find: a script that ends between the two would have left its row by then.
-    const running = effect.state === 'unknown' ? await stillRunning(effect) : undefined;
+    const running = await stillRunning(effect);
     const asked = await withSession(
       effect,
       (token) =>
@@ -117,7 +140,7 @@ export function createAskFileMaker(
         }),
       script,
     );
-    if (asked.kind !== 'asked') return asked;
+    if (asked.kind !== 'asked') return asked.held;
     const { records, foundCount, returnedCount } = asked.value;
     const found = holding(records, log.keyField, effect.key);
     const [row] = found;
@@ -140,23 +163,25 @@ export function createAskFileMaker(
     }
     if (running !== undefined) return running;
     if (holding(records, log.keyField, sentinelKey).length > 0) return { kind: 'not-there' };
-    const planted = await plantSentinel(effect, log, script);
-    return (
-      planted ?? {
-        kind: 'wait',
-        afterMs: LOOK_AGAIN_MS,
-        code: 'SENTINEL_MISSING',
-        message: "The bridge's own row was not found in FileMaker's log, so that nothing is proved by absence",
-      }
-    );
+    await plantSentinel(effect, log, script);
+    return {
+      kind: 'wait',
+      afterMs: lookAgainAfter(effect.unknownSinceMs ?? 0),
+      code: 'SENTINEL_MISSING',
+      message: "The bridge's own row was not found in FileMaker's log, so that nothing is proved by absence",
+    };
   }
 
+  /** A log that is new has no row of ours yet. Whether it could be made shows at the next look. */
   async function plantSentinel(
     effect: ClaimedEffect,
     log: NonNullable<ScriptTarget['log']>,
     script: string,
-  ): Promise<CrossCheck | undefined> {
-    const asked = await withSession(
+  ): Promise<void> {
+    const last = plantedAt.get(log.layout);
+    if (last !== undefined && performance.now() - last < PLANT_EVERY_MS) return;
+    plantedAt.set(log.layout, performance.now());
+    const planted = await withSession(
       effect,
       (token) =>
         client.createRecord(token, {
@@ -165,7 +190,9 @@ export function createAskFileMaker(
         }),
       script,
     );
-    return asked.kind === 'asked' ? undefined : asked;
+    // Held back before or by the call: the next look may try again. A duplicate is there already, and hidden from us.
+    const duplicate = planted.kind === 'held-back' && planted.error?.code === 'FILEMAKER_DUPLICATE_VALUE';
+    if (planted.kind === 'held-back' && !duplicate) plantedAt.delete(log.layout);
   }
 
   async function askProbe(
@@ -173,6 +200,7 @@ export function createAskFileMaker(
     script: string,
     probe: NonNullable<ScriptTarget['probe']>,
   ): Promise<CrossCheck> {
+    const running = await stillRunning(effect);
     const asked = await withSession(
       effect,
       (token) =>
@@ -183,21 +211,22 @@ export function createAskFileMaker(
         }),
       script,
     );
-    if (asked.kind !== 'asked') return asked;
+    if (asked.kind !== 'asked') return asked.held;
     const [row] = holding(asked.value.records, probe.field, probe.value);
+    if (row !== undefined && probe.proves)
+      return { kind: 'there', result: { probe: { layout: probe.layout, recordId: row.recordId } } };
+    if (running !== undefined) return running;
     if (row === undefined)
       return {
         kind: 'park',
         code: 'PROBE_FOUND_NOTHING',
         message: `No record of ${probe.layout} holds the id; the company's own fields cannot prove that nothing happened`,
       };
-    if (!probe.proves)
-      return {
-        kind: 'park',
-        code: 'PROBE_CANNOT_PROVE',
-        message: 'The probe finds the invoice, not this payment; a person has to look',
-      };
-    return { kind: 'there', result: { probe: { layout: probe.layout, recordId: row.recordId } } };
+    return {
+      kind: 'park',
+      code: 'PROBE_CANNOT_PROVE',
+      message: 'The probe finds the invoice, not this payment; a person has to look',
+    };
   }
 
   return async (effect, target) => {

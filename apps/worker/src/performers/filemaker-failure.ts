@@ -1,7 +1,7 @@
 import type { HeldBack, Outcome } from '@bridge/effects';
 import { FileMakerError } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
-import { type Lease, PoolError } from '@bridge/session-pool';
+import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
 
 /** While a person or a probe has to act first, rows look again so often. */
 const STANDSTILL_MS = 1_000;
@@ -26,23 +26,29 @@ export async function tellGates(
   }
 }
 
-/** The outcome of a sending that ended in an error of the client. */
-export function outcomeOf(error: unknown): Outcome {
+/**
+ * The outcome of a sending that ended in an error of the client. The client's `resend` is the word that counts: it knows
+ * which calls have no effect, and that a create with a script may have run it although the create itself was refused.
+ * `refusals` in a row so far: a forgotten session is replaced at once the first time only.
+ */
+export function outcomeOf(error: unknown, refusals: number): Outcome {
   if (!(error instanceof FileMakerError))
     return {
       kind: 'unknown',
       code: 'FILEMAKER_CALL_FAILED',
       message: error instanceof Error ? error.name : 'unknown error',
     };
-  const { code, message } = error;
-  if (error.stage === 'unheard' || error.resend === 'check') return { kind: 'unknown', code, message };
+  const { code, message, resend } = error;
+  if (resend === 'check') return { kind: 'unknown', code, message };
   // A fault that meets every call costs this effect nothing: it waits until the fault is gone.
   if (error.halt !== undefined || error.circuit)
     return { kind: 'refused', code, message, again: true, costs: false, afterMs: STANDSTILL_MS };
-  if (error.session === 'drop') return { kind: 'refused', code, message, again: true, costs: true, afterMs: 1 };
+  if (resend === 'no') return { kind: 'refused', code, message, again: false };
+  if (error.session === 'drop' && refusals === 0)
+    return { kind: 'refused', code, message, again: true, costs: true, afterMs: 1 };
   if (error.stage === 'not-sent')
     return { kind: 'refused', code, message, again: true, costs: false, afterMs: STANDSTILL_MS };
-  return { kind: 'refused', code, message, again: error.resend === 'yes' };
+  return { kind: 'refused', code, message, again: true };
 }
 
 /** A question to FileMaker that failed leaves everything as it is. */
@@ -50,12 +56,7 @@ export function waitAfter(error: unknown): HeldBack {
   if (error instanceof PoolError)
     return { kind: 'wait', afterMs: Math.max(50, error.retryAfterMs), code: error.code, message: error.message };
   if (error instanceof FileMakerError)
-    return {
-      kind: 'wait',
-      afterMs: error.session === 'drop' ? 1 : STANDSTILL_MS,
-      code: error.code,
-      message: error.message,
-    };
+    return { kind: 'wait', afterMs: STANDSTILL_MS, code: error.code, message: error.message };
   throw error;
 }
 
@@ -70,5 +71,20 @@ export async function leaseOrWait(
     if (error instanceof PoolError && error.code === 'POOL_UNAVAILABLE')
       await gates.openCircuit('filemaker', error.message);
     return waitAfter(error);
+  }
+}
+
+/** One token that FileMaker forgot is often a restart that made it forget all. */
+export async function flushAfterForgotten(
+  pool: Pick<SessionPool, 'flushEpoch'>,
+  error: FileMakerError,
+  epoch: string,
+): Promise<void> {
+  if (error.code !== 'FILEMAKER_INVALID_TOKEN') return;
+  try {
+    await pool.flushEpoch(epoch);
+  } catch (failure) {
+    // Each of the others will meet its own 952; what became of this call is known and must not be lost over it.
+    if (!(failure instanceof PoolError)) throw failure;
   }
 }

@@ -9,7 +9,7 @@ import {
 import type { Gates } from '@bridge/gates';
 import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
 import { createAskFileMaker } from './ask-filemaker';
-import { leaseOrWait, outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
+import { flushAfterForgotten, leaseOrWait, outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
 import { FILEMAKER_SCRIPT, type ScriptTarget, scriptTargetSchema } from './script-target';
 import { writeSessionReference } from './session-reference';
 
@@ -143,13 +143,12 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     } catch (error) {
       if (error instanceof FileMakerError) {
         await tellGates(gates, error, { script: target.script, worker });
-        // One token that FileMaker forgot is often a restart that made it forget all.
-        if (error.code === 'FILEMAKER_INVALID_TOKEN') await pool.flushEpoch(lease.epoch);
+        await flushAfterForgotten(pool, error, lease.epoch);
       }
       // The script has answered; it was the look afterwards that failed.
       const outcome: Outcome = answered
         ? { kind: 'unknown', code: 'PROBE_FAILED', message: 'The script has run, and its probe could not be asked' }
-        : outcomeOf(error);
+        : outcomeOf(error, effect.refusals);
       return { outcome, after: sessionAfter(error) };
     }
   }

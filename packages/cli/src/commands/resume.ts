@@ -1,0 +1,38 @@
+import { resumeScope, scopeAsTyped } from '@bridge/operations';
+import type { Command } from 'commander';
+import { operatorAtKeyboard, withDatabase } from '../command-context';
+import type { CommandResult } from '../command-result';
+import { examples, jsonOption, whyOption } from '../options';
+import { SCOPE_HELP, scopeOf } from './pause';
+
+async function run(words: readonly string[], why: string): Promise<CommandResult> {
+  const scope = scopeOf(words);
+  const lifted = await withDatabase(({ database }) => resumeScope(database, scope, { by: operatorAtKeyboard(), why }));
+  const typed = scopeAsTyped(scope);
+  return {
+    fine: lifted > 0,
+    json: { scope, lifted },
+    text: (output) =>
+      lifted > 0
+        ? `${output.dress('fine', 'Resumed:')} ${typed}.`
+        : `${output.dress('waits', 'Nothing to resume:')} ${typed} is neither paused nor halted.`,
+  };
+}
+
+export function addResume(program: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {
+  program
+    .command('resume')
+    .argument('<scope...>', SCOPE_HELP)
+    .summary('lift a pause or a halt')
+    .description('Lifts what a person paused or a fault halted. Mend the fault first, or it halts again.')
+    .addOption(whyOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        './bridge resume filemaker --why "the password is right again"',
+        './bridge resume script SHIP --why "done"',
+      ),
+    )
+    .action((words: string[], { why }: { why: string }) => report(() => run(words, why)));
+}

@@ -1,0 +1,40 @@
+import { BRIDGE_VERSION } from '@bridge/operations';
+import { Command } from 'commander';
+import type { CommandResult } from './command-result';
+import { addEffectsList } from './commands/effects-list';
+import { addEffectsRelease } from './commands/effects-release';
+import { addEventsList } from './commands/events-list';
+import { addEventsReprocess } from './commands/events-reprocess';
+import { addMigrate } from './commands/migrate';
+import { addPause } from './commands/pause';
+import { addResume } from './commands/resume';
+import { addStatus } from './commands/status';
+import { addUserAdd } from './commands/user-add';
+import { examples } from './options';
+
+/** All commands, each from a file of its own. `report` runs one and prints what it found. */
+export function createProgram(report: (work: () => Promise<CommandResult>) => Promise<void>): Command {
+  const program = new Command('bridge')
+    .description('When a customer has paid at Stripe, a FileMaker script runs exactly once.')
+    .version(BRIDGE_VERSION)
+    .showHelpAfterError('Try --help.')
+    .exitOverride()
+    .configureHelp({ helpWidth: 100, showGlobalOptions: false })
+    .addHelpText(
+      'after',
+      `${examples('./bridge migrate', './bridge status', './bridge effects list --state parked')}\nExit codes: 0 fine, 1 something found or failed, 2 wrong usage, 78 faulty configuration.\n`,
+    );
+  addMigrate(program, report);
+  addStatus(program, report);
+  const events = program.command('events').description('What arrived from Stripe.');
+  addEventsList(events, report);
+  addEventsReprocess(events, report);
+  const effects = program.command('effects').description('What is owed to FileMaker and others.');
+  addEffectsList(effects, report);
+  addEffectsRelease(effects, report);
+  addPause(program, report);
+  addResume(program, report);
+  const user = program.command('user').description('Who may log in at the console.');
+  addUserAdd(user, report);
+  return program;
+}

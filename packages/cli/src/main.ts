@@ -1,0 +1,47 @@
+import { CommanderError } from 'commander';
+import type { CommandResult } from './command-result';
+import { createProgram } from './create-program';
+import { describeFailure } from './failure';
+import { createOutput } from './output';
+
+/** Results go to standard output, messages to standard error, and the exit code says which of them to read. */
+async function main(args: readonly string[]): Promise<number> {
+  const json = args.includes('--json');
+  let exitCode = 0;
+  const report = async (work: () => Promise<CommandResult>): Promise<void> => {
+    const result = await work();
+    const output = createOutput({ timeZone: result.timeZone ?? 'UTC' });
+    process.stdout.write(`${json ? JSON.stringify(result.json, null, 2) : result.text(output)}\n`);
+    if (!result.fine) exitCode = 1;
+  };
+  try {
+    await createProgram(report).parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what was wrong; asked-for help and version end with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const failure = describeFailure(error);
+    if (json) {
+      const { code, message } = failure;
+      process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+    }
+    process.stderr.write(`bridge: ${failure.message}\n`);
+    return failure.exitCode;
+  }
+}
+
+// `bridge events list | head` closes the pipe early; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+main(process.argv.slice(2)).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    process.stderr.write(`bridge: ${describeFailure(error).message}\n`);
+    process.exitCode = 1;
+  },
+);

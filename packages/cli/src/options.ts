@@ -1,0 +1,31 @@
+import { LIST_LIMIT_MAX } from '@bridge/operations';
+import { InvalidArgumentError, Option } from 'commander';
+
+export const jsonOption = (): Option => new Option('--json', 'print one JSON object instead of text');
+
+export function limitOption(): Option {
+  return new Option('--limit <count>', `rows at most, 1 to ${LIST_LIMIT_MAX}`).default(20).argParser((text) => {
+    const count = Number(text);
+    if (!/^\d+$/.test(text) || count < 1 || count > LIST_LIMIT_MAX)
+      throw new InvalidArgumentError(`Give a whole number from 1 to ${LIST_LIMIT_MAX}.`);
+    return count;
+  });
+}
+
+export function whyOption(): Option {
+  return new Option('--why <text>', 'the reason, kept with your name in the audit table')
+    .makeOptionMandatory()
+    .argParser((text) => {
+      if (text.trim() === '') throw new InvalidArgumentError('Say why in a few words.');
+      return text.trim();
+    });
+}
+
+export function rowId(text: string): string {
+  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError('Give the number from the first column of the list.');
+  return text;
+}
+
+/** Help text that shows how it is typed. */
+export const examples = (...lines: readonly string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;

@@ -1,0 +1,47 @@
+export { type ActEnding, type AuditedAct, type AuditRow, audited, listAudit } from './audit';
+export {
+  beginSession,
+  endSession,
+  operatorOfSession,
+  SESSION_HOURS_MAX,
+  SESSION_IDLE_MINUTES,
+} from './console-sessions';
+export { parseScope, pauseScope, resumeScope, scopeAsTyped } from './gate-acts';
+export { EFFECT_STATES, EVENT_STATES, LIST_LIMIT_MAX, listEffects, listEvents } from './lists';
+export {
+  countLoginTry,
+  forgetLoginTries,
+  type LoginTry,
+  TRIES_PER_ADDRESS_MAX,
+  TRIES_PER_NAME_MAX,
+  TRIES_WINDOW_MINUTES,
+} from './login-tries';
+export { allMigrations, operationsMigrations } from './migrations';
+export {
+  isOperatorName,
+  listOperators,
+  type Operator,
+  parseConsoleAdmin,
+  putOperator,
+  seedOperator,
+  verifyOperator,
+} from './operators';
+export { hashPassword, PASSWORD_LENGTH_MAX, parsePasswordHash } from './password-hash';
+export {
+  type LivingProcess,
+  parkedAmong,
+  type SessionCensus,
+} from './read-engine-tables';
+export {
+  type Asked,
+  type EffectRelease,
+  filemakerScriptTarget,
+  type RefusalCode,
+  type Refused,
+  releaseEffect,
+} from './release-effect';
+export { type EventReprocessing, reprocessEvent } from './reprocess-event';
+export { readStatus, type Status } from './status';
+export type { ParkedItem, StatusFigures } from './status-figures';
+export { type StatusLine, spell } from './status-lines';
+export { BRIDGE_VERSION } from './version';

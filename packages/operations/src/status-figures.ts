@@ -1,0 +1,76 @@
+import type { Database } from '@bridge/database';
+import { createEffectStore, type EffectState } from '@bridge/effects';
+import { type Closure, createGates } from '@bridge/gates';
+import { createInbox, type EventState } from '@bridge/inbox';
+import { EFFECT_STATES } from './lists';
+import {
+  countUnverified,
+  type LivingProcess,
+  readProcesses,
+  readSessionCensus,
+  type SessionCensus,
+} from './read-engine-tables';
+
+/** Something that waits for a person. */
+export interface ParkedItem {
+  kind: 'effect' | 'event';
+  id: string;
+  /** "Mark invoice 18637 paid" or "Event checkout.session.completed evt_…". */
+  title: string;
+  reasonCode: string;
+  reason: string;
+  since: Date;
+}
+
+/** What PostgreSQL knows; null where the tables are not there yet. */
+export interface StatusFigures {
+  inbox: { counts: Record<EventState, number>; oldestUnfinishedSeconds: number };
+  effects: { counts: Record<EffectState, number>; unverifiedDone: number };
+  parked: { effects: number; events: number; newest: ParkedItem[] };
+  closures: Closure[];
+  processes: { living: LivingProcess[]; everSeen: string[] };
+  filemakerSessions: SessionCensus;
+}
+
+const NEWEST_PARKED = 10;
+
+export async function readFigures(database: Database): Promise<StatusFigures> {
+  const inbox = createInbox(database);
+  const effects = createEffectStore(database);
+  const counts: Record<EffectState, number> = { planned: 0, sending: 0, unknown: 0, parked: 0, done: 0, cancelled: 0 };
+  for (const { state, count } of await effects.counts()) counts[state] += count;
+  const events = await inbox.counts();
+  const parkedEffects = await effects.list({ state: 'parked', limit: NEWEST_PARKED });
+  const parkedEvents = await inbox.list({ state: 'parked', limit: NEWEST_PARKED });
+  const newest: ParkedItem[] = [
+    ...parkedEffects.map((effect) => ({
+      kind: 'effect' as const,
+      id: effect.id,
+      title: effect.title,
+      reasonCode: effect.reasonCode ?? '',
+      reason: effect.reason ?? '',
+      since: effect.plannedAt,
+    })),
+    ...parkedEvents.map((event) => ({
+      kind: 'event' as const,
+      id: event.id,
+      title: `Event ${event.eventType} ${event.eventId}`,
+      reasonCode: event.reasonCode ?? '',
+      reason: event.reason ?? '',
+      since: event.receivedAt,
+    })),
+  ]
+    .sort((a, b) => b.since.getTime() - a.since.getTime())
+    .slice(0, NEWEST_PARKED);
+  return {
+    inbox: { counts: events, oldestUnfinishedSeconds: await inbox.oldestUnfinishedSeconds() },
+    effects: {
+      counts: Object.fromEntries(EFFECT_STATES.map((state) => [state, counts[state]])) as Record<EffectState, number>,
+      unverifiedDone: await countUnverified(database),
+    },
+    parked: { effects: counts.parked, events: events.parked, newest },
+    closures: await createGates(database).closures(),
+    processes: await readProcesses(database),
+    filemakerSessions: await readSessionCensus(database),
+  };
+}

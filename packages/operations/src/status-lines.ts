@@ -1,0 +1,144 @@
+import type { Closure } from '@bridge/gates';
+import { scopeAsTyped } from './gate-acts';
+import type { ParkedItem, StatusFigures } from './status-figures';
+
+/**
+ * One sentence for people. `broken`: work stands still. `waits`: a person should act. `note`: good to know. `fine`: all is
+ * well there.
+ */
+export interface StatusLine {
+  tone: 'broken' | 'waits' | 'note' | 'fine';
+  sentence: string;
+  /** The command to type next; null when there is nothing to do. */
+  next: string | null;
+}
+
+/** An event that is older than this and unfinished is worth a word. */
+const LATE_SECONDS = 60;
+const ORDER: readonly StatusLine['tone'][] = ['broken', 'waits', 'note', 'fine'];
+
+/** Pure: what the figures mean for a person. */
+export function describeStatus(facts: {
+  pendingMigrations: readonly string[];
+  figures: StatusFigures | null;
+  at: Date;
+}): StatusLine[] {
+  const { pendingMigrations, figures, at } = facts;
+  const lines: StatusLine[] = [];
+  if (pendingMigrations.length > 0) {
+    const first = pendingMigrations[0] ?? '';
+    const others = pendingMigrations.length > 1 ? ` and ${pendingMigrations.length - 1} more` : '';
+    lines.push({
+      tone: 'broken',
+      sentence: `The database is not up to date: ${first}${others} ${pendingMigrations.length > 1 ? 'are' : 'is'} not applied.`,
+      next: './bridge migrate',
+    });
+  }
+  if (figures === null) return lines;
+  lines.push(...figures.closures.map((closure) => closureLine(closure, at)));
+  lines.push(...processLines(figures));
+  lines.push(...figures.parked.newest.map(parkedLine));
+  const unseen = figures.parked.effects + figures.parked.events - figures.parked.newest.length;
+  if (unseen > 0) {
+    lines.push({
+      tone: 'waits',
+      sentence: `${unseen} more ${unseen === 1 ? 'waits' : 'wait'} for a person.`,
+      next: `./bridge ${figures.parked.effects > 0 ? 'effects' : 'events'} list --state parked`,
+    });
+  }
+  const { oldestUnfinishedSeconds } = figures.inbox;
+  if (oldestUnfinishedSeconds > LATE_SECONDS) {
+    lines.push({
+      tone: 'waits',
+      sentence: `The oldest event that is not finished came ${spell(oldestUnfinishedSeconds)} ago.`,
+      next: './bridge events list --state received',
+    });
+  }
+  const { counts, unverifiedDone } = figures.effects;
+  if (counts.unknown > 0) {
+    lines.push({
+      tone: 'note',
+      sentence: `${counts.unknown} sent without hearing the answer; the bridge is asking FileMaker.`,
+      next: './bridge effects list --state unknown',
+    });
+  }
+  if (unverifiedDone > 0) {
+    lines.push({
+      tone: 'note',
+      sentence: `${unverifiedDone} done by FileMaker's word alone: a plain script has no log to prove it.`,
+      next: null,
+    });
+  }
+  if (!lines.some((line) => line.tone === 'waits' || line.tone === 'broken'))
+    lines.push({ tone: 'fine', sentence: 'Nothing waits for you.', next: null });
+  return lines.sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
+}
+
+function closureLine(closure: Closure, at: Date): StatusLine {
+  const scope = scopeAsTyped(closure.scope);
+  const lasting = spell((at.getTime() - closure.since.getTime()) / 1_000);
+  if (closure.kind === 'circuit') {
+    return {
+      tone: 'broken',
+      sentence: `${peerName(scope)} has not answered for ${lasting} (${closure.detail}). Work goes on by itself when it is back.`,
+      next: null,
+    };
+  }
+  const next = `./bridge resume ${scope} --why "…"`;
+  return closure.kind === 'pause'
+    ? {
+        tone: 'waits',
+        sentence: `${peerName(scope)} has been paused for ${lasting} by ${closure.by}: ${closure.detail}`,
+        next,
+      }
+    : {
+        tone: 'broken',
+        sentence: `${peerName(scope)} has been halted for ${lasting} (${closure.cause}): ${closure.detail}`,
+        next,
+      };
+}
+
+const peerName = (scope: string): string =>
+  scope === 'filemaker' ? 'FileMaker' : `${scope.charAt(0).toUpperCase()}${scope.slice(1)}`;
+
+function processLines({ processes, inbox, effects }: StatusFigures): StatusLine[] {
+  const alive = (app: string): boolean => processes.living.some((process) => process.app === app);
+  const owed = inbox.counts.received + inbox.counts.processing + effects.counts.planned + effects.counts.unknown;
+  const lines: StatusLine[] = [];
+  if (!alive('worker')) {
+    const was = processes.everSeen.includes('worker');
+    lines.push({
+      tone: was || owed > 0 ? 'broken' : 'note',
+      sentence: was ? 'No worker is running: nothing reaches FileMaker.' : 'No worker was started yet.',
+      next: 'node apps/worker/dist/main.js',
+    });
+  }
+  if (!alive('scheduler') && processes.everSeen.includes('scheduler')) {
+    lines.push({
+      tone: 'broken',
+      sentence: 'No scheduler is running: missed webhooks are not looked for.',
+      next: 'node apps/scheduler/dist/main.js',
+    });
+  }
+  return lines;
+}
+
+function parkedLine(item: ParkedItem): StatusLine {
+  return {
+    tone: 'waits',
+    sentence: `${item.title}: ${item.reason === '' ? item.reasonCode : item.reason}`,
+    next:
+      item.kind === 'effect'
+        ? `./bridge effects release ${item.id} --why "…"`
+        : `./bridge events reprocess ${item.id} --why "…"`,
+  };
+}
+
+/** 42 s, 3 min, 5 h, 2 days. */
+export function spell(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7_200) return `${Math.round(whole / 60)} min`;
+  if (whole < 172_800) return `${Math.round(whole / 3_600)} h`;
+  return `${Math.round(whole / 86_400)} days`;
+}

@@ -1,0 +1,36 @@
+import { type Database, type MigrationSource, pendingMigrations, readMigrations } from '@bridge/database';
+import { readLedger, readServerVersion } from './read-engine-tables';
+import { readFigures, type StatusFigures } from './status-figures';
+import { describeStatus, type StatusLine } from './status-lines';
+import { BRIDGE_VERSION } from './version';
+
+export interface Status {
+  at: Date;
+  version: string;
+  postgresql: string;
+  pendingMigrations: string[];
+  /** Null until the database is migrated. */
+  figures: StatusFigures | null;
+  /** What a person should know, the most urgent first; each with the command that is next. */
+  lines: StatusLine[];
+  /** Nothing waits for a person and nothing is broken. */
+  fine: boolean;
+}
+
+/** How the bridge stands, from PostgreSQL alone: it can be asked while Redis and all processes are down. */
+export async function readStatus(database: Database, sources: readonly MigrationSource[]): Promise<Status> {
+  const [postgresql, ledger] = [await readServerVersion(database), await readLedger(database)];
+  const pending = pendingMigrations(readMigrations(sources), ledger).map(({ owner, name }) => `${owner}/${name}`);
+  const figures = pending.length === 0 ? await readFigures(database) : null;
+  const at = new Date();
+  const lines = describeStatus({ pendingMigrations: pending, figures, at });
+  return {
+    at,
+    version: BRIDGE_VERSION,
+    postgresql,
+    pendingMigrations: pending,
+    figures,
+    lines,
+    fine: lines.every((line) => line.tone === 'fine' || line.tone === 'note'),
+  };
+}

@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { createDatabase, type Database, migrate } from '@bridge/database';
+import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { Redis } from 'ioredis';
+import { sessionPoolMigrations } from '../src/migrations';
+import type { PoolEvent } from '../src/pool-event';
+import { redisKeys } from '../src/redis-keys';
+import type { LoginHalts } from '../src/session-opener';
+import { createSessionPool, type SessionPool, type SessionPoolOptions } from '../src/session-pool';
+import { FakeFileMaker } from './fake-filemaker';
+
+export const KEY_PREFIX = '{bridge:test}:filemaker';
+export const KEYS = redisKeys(KEY_PREFIX);
+
+export interface PoolServices {
+  database: Database;
+  databaseUrl: string;
+  redis: Redis;
+  redisService: RedisService;
+  fileMaker: FakeFileMaker;
+  alive: Set<string>;
+  halts: LoginHalts & { halted: { cause: string; since: Date } | undefined; told: string[] };
+  tokenKeys: Buffer[];
+  /** A pool as one process would have it; the event list is its own. */
+  pool(owner: string, options?: Partial<SessionPoolOptions>): Promise<SessionPool & { events: PoolEvent[] }>;
+  /** Everything stored grows older by so much, at FileMaker too. */
+  pass(ms: number): Promise<void>;
+  /** A fresh FileMaker, empty tables and an empty Redis; pools made so far are stopped. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A private PostgreSQL database, a private Redis and a FileMaker that only keeps books. */
+export async function startPoolServices(): Promise<PoolServices> {
+  const testDatabase = await createTestDatabase();
+  await migrate(testDatabase.url, [sessionPoolMigrations]);
+  const database = createDatabase({ url: testDatabase.url, poolMax: 8, applicationName: 'session-pool-test' });
+  const redisService = await startRedis();
+  const redis = new Redis(redisService.url, {
+    commandTimeout: 1_000,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50,
+  });
+  redis.on('error', () => undefined);
+  let pools: SessionPool[] = [];
+  const services: PoolServices = {
+    database,
+    databaseUrl: testDatabase.url,
+    redis,
+    redisService,
+    fileMaker: new FakeFileMaker(),
+    alive: new Set(),
+    halts: {
+      halted: undefined,
+      told: [],
+      isHalted: async () => services.halts.halted,
+      halt: async (cause) => {
+        services.halts.told.push(cause);
+        services.halts.halted = { cause, since: new Date() };
+      },
+    },
+    tokenKeys: [randomBytes(32)],
+    async pool(owner, options = {}) {
+      const events: PoolEvent[] = [];
+      services.alive.add(owner);
+      const pool = createSessionPool({
+        database,
+        redis,
+        keyPrefix: KEY_PREFIX,
+        opener: services.fileMaker,
+        cap: 3,
+        scriptMaxMs: 120_000,
+        leaseMs: 90_000,
+        tokenKeys: services.tokenKeys,
+        owner,
+        isOwnerAlive: async (owners) => new Set(owners.filter((other) => services.alive.has(other))),
+        halts: services.halts,
+        onEvent: (event) => events.push(event),
+        loginsPerSecond: 1_000,
+        // Tests run the keeper themselves; a background round would blur what caused what.
+        keepEveryMs: 3_600_000,
+        ...options,
+      });
+      pools.push(pool);
+      await pool.start();
+      // The first round of the keeper runs by itself.
+      await pool.keep();
+      return Object.assign(pool, { events });
+    },
+    async pass(ms) {
+      services.fileMaker.pass(ms);
+      for (const [table, columns] of AGING) {
+        const older = columns.map((column) => `${column} = ${column} - ${ms} * interval '1 millisecond'`).join(', ');
+        await database.executor.execute(sql.raw(`update session_pool.${table} set ${older}`));
+      }
+      await redis.eval(AGE_REDIS, 5, KEYS.idle, KEYS.leases, KEYS.quarantine, KEYS.answered, KEYS.cases, ms);
+    },
+    async reset() {
+      await Promise.all(pools.map((pool) => pool.stop()));
+      pools = [];
+      services.fileMaker = new FakeFileMaker();
+      services.alive.clear();
+      services.halts.halted = undefined;
+      services.halts.told = [];
+      await redisService.flush();
+      await database.executor.execute(sql`truncate session_pool.sessions, session_pool.pool`);
+      await database.executor.execute(sql`insert into session_pool.pool default values`);
+    },
+    async close() {
+      await Promise.all(pools.map((pool) => pool.stop()));
+      redis.disconnect();
+      await redisService.stop();
+      await database.close();
+      await testDatabase.drop();
+    },
+  };
+  return services;
+}
+
+const AGING: [string, string[]][] = [
+  ['sessions', ['opened_at', 'unheard_at', 'answered_at', 'touched_at', 'leased_at', 'closing_at']],
+  ['pool', ['next_login_at', 'held_until', 'shrunk_at', 'credentials_refused_at']],
+];
+
+const AGE_REDIS = `
+for at = 1, 3 do
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[at], 0, -1)) do redis.call('ZINCRBY', KEYS[at], -ARGV[1], id) end
+end
+for _, id in ipairs(redis.call('HKEYS', KEYS[4])) do
+  redis.call('HSET', KEYS[4], id, redis.call('HGET', KEYS[4], id) - ARGV[1])
+end
+for _, id in ipairs(redis.call('HKEYS', KEYS[5])) do
+  local since, looks, before, open, reason = string.match(redis.call('HGET', KEYS[5], id), '^(%d+)|(%d+)|(%d+)|(%d)|(.*)$')
+  redis.call('HSET', KEYS[5], id, (since - ARGV[1]) .. '|' .. looks .. '|' .. (before - ARGV[1]) .. '|' .. open .. '|' .. reason)
+end
+return 1`;
