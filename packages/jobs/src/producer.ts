@@ -15,7 +15,7 @@ export class QueueUnavailableError extends Error {
 export interface Producer {
   /** Adds jobs; one that is held already (in any state) is left as it is. Rejects with QueueUnavailableError within the time-out. */
   enqueue(jobs: readonly NewJob[]): Promise<void>;
-  /** Which of these ids stand for work to come or in hand; the others are gone, finished or failed. */
+  /** Which of these ids stand for work to come; the others are gone, in hand, finished or failed. */
   live(queue: QueueName, ids: readonly string[]): Promise<Set<string>>;
   /** Brings delayed jobs forward. */
   promote(queue: QueueName, ids: readonly string[]): Promise<void>;
@@ -27,13 +27,11 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-const LIVE: ReadonlySet<JobState | 'unknown'> = new Set([
-  'waiting',
-  'active',
-  'delayed',
-  'prioritized',
-  'waiting-children',
-]);
+/**
+ * An active job is not among them: while it is at work its row is claimed and nobody asks; a row that is due although its
+ * job is "active" belongs to a worker that lost its connection, and BullMQ would notice only half a minute later.
+ */
+const LIVE: ReadonlySet<JobState | 'unknown'> = new Set(['waiting', 'delayed', 'prioritized']);
 
 /** The one place that adds jobs. `prefix` comes from `queuePrefix`. */
 export function createProducer(options: {

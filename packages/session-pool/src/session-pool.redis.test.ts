@@ -183,6 +183,14 @@ describe('refused logins', () => {
     expect(await pool.census()).toMatchObject({ opening: 0, leased: 1 });
   });
 
+  test('a login that never answers does not keep the pool from stopping', async () => {
+    const pool = await services.pool('a', { cap: 1, loginTimeoutMs: 50 });
+    services.fileMaker.loginGate = new Promise(() => undefined);
+    expect((await refusal(pool.lease(WAIT))).code).toBe('POOL_UNAVAILABLE');
+    await pool.stop();
+    expect(await pool.census()).toMatchObject({ opening: 1 });
+  });
+
   test('a classifier that throws leaves the login counted', async () => {
     const pool = await services.pool('a', {
       opener: {

@@ -96,7 +96,7 @@ export interface SessionPool {
   /** Begins the keeper and listens for freed sessions. Works before Redis or FileMaker is there. */
   start(): Promise<void>;
   /**
-   * Refuses new leases, waits for logins under way, quarantines what callers have not given back, and leaves idle
+   * Refuses new leases, waits for logins under way (`loginTimeoutMs` at most), quarantines what callers have not given back, and leaves idle
    * sessions to other workers. `closeIdle` logs them out instead.
    */
   stop(how?: { closeIdle?: boolean }): Promise<void>;
@@ -651,7 +651,7 @@ class PooledSessions implements SessionPool {
     this.#refuseAll(new PoolError('POOL_STOPPED', 'The pool is stopping'));
     this.#subscriber?.disconnect();
     await Promise.allSettled(this.#tasks);
-    await this.#logins.lateAnswers();
+    await this.#quietly('stop', () => withinLimit(this.#logins.lateAnswers(), this.#options.loginTimeoutMs));
     if (!wasRunning) return;
     for (const [leaseId, sessionId] of [...this.#held]) {
       if (sessionId === undefined || this.#owedReturns.has(leaseId)) continue;

@@ -1,0 +1,73 @@
+import { type Status, type StatusFigures, type StatusLine, spell } from '@bridge/operations';
+import { type Html, html } from '../html';
+import { layout } from './layout';
+
+const TONES: Readonly<Record<StatusLine['tone'], string>> = {
+  broken: 'Stands still',
+  waits: 'Waits for you',
+  note: 'Good to know',
+  fine: 'Fine',
+};
+
+/** What waits for a person first, the figures below. */
+export function statusPage(page: {
+  status: Status;
+  operator: string;
+  mode: 'live' | 'observe';
+  timeZone: string;
+}): string {
+  const { status, operator, mode, timeZone } = page;
+  const time = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(
+    status.at,
+  );
+  const urgent = status.lines.filter((line) => line.tone === 'broken' || line.tone === 'waits');
+  const waiting = status.figures === null ? 0 : status.figures.parked.effects + status.figures.parked.events;
+  const broken = urgent.filter((line) => line.tone === 'broken').length;
+  const headline = [
+    broken === 0 ? null : broken === 1 ? 'Something stands still.' : `${broken} things stand still.`,
+    waiting === 0
+      ? urgent.length === 0
+        ? 'Nothing waits for you.'
+        : null
+      : waiting === 1
+        ? 'One thing waits for you.'
+        : `${waiting} things wait for you.`,
+  ]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
+  const lines = status.lines.filter((line) => line.tone !== 'fine');
+  return layout({
+    title: urgent.length === 0 ? 'Fine' : headline,
+    operator,
+    at: 'status',
+    body: html`<div class="head"><h1>${headline === '' ? 'Something needs a look.' : headline}</h1>
+<p class="quiet">As of ${time} ${timeZone}. <a href="/">Look again</a></p></div>
+${mode === 'observe' ? html`<p class="said">Observe mode: everything is decided and recorded, nothing is done.</p>` : null}
+${lines.length === 0 ? html`<p class="card calm">All payments that arrived are in FileMaker or on their way.</p>` : html`<ul class="lines">${lines.map(lineItem)}</ul>`}
+${status.figures === null ? null : figures(status.figures)}
+<footer class="quiet">Bridge ${status.version} · PostgreSQL ${status.postgresql}</footer>`,
+  });
+}
+
+const lineItem = ({ tone, sentence, next }: StatusLine): Html =>
+  html`<li class="card ${tone}"><span class="tag">${TONES[tone]}</span><p>${sentence}</p>${
+    next === null ? null : html`<p class="next"><span class="quiet">Next:</span> <code>${next}</code></p>`
+  }</li>`;
+
+function figures({ inbox, effects, parked, processes, filemakerSessions: sessions }: StatusFigures): Html {
+  const tile = (name: string, count: number, link?: string): Html =>
+    html`<div class="tile"><dt>${name}</dt><dd>${link === undefined || count === 0 ? count : html`<a href="${link}">${count}</a>`}</dd></div>`;
+  const failed = (queue: string): string => `/queues/queue/${queue}?status=failed`;
+  const onTheirWay = inbox.counts.received + inbox.counts.processing;
+  return html`<section aria-labelledby="filemaker"><h2 id="filemaker">Owed to FileMaker</h2><dl class="tiles">
+${tile('Done', effects.counts.done)}${tile('On the way', effects.counts.planned + effects.counts.sending)}
+${tile('Answer lost, being checked', effects.counts.unknown)}${tile('Wait for you', parked.effects, failed('filemaker-effects'))}
+${tile('Cancelled', effects.counts.cancelled)}</dl></section>
+<section aria-labelledby="stripe"><h2 id="stripe">Arrived from Stripe</h2><dl class="tiles">
+${tile('Handled', inbox.counts.processed)}${tile('On the way', onTheirWay)}${tile('Not needed', inbox.counts.ignored)}
+${tile('Wait for you', parked.events, failed('stripe-events'))}</dl>
+${onTheirWay === 0 ? null : html`<p class="quiet">The oldest of them came ${spell(inbox.oldestUnfinishedSeconds)} ago.</p>`}</section>
+<section aria-labelledby="processes"><h2 id="processes">At work</h2><ul class="plain">
+${processes.living.map(({ app, host, pid }) => html`<li>${app} on ${host}, process ${pid}</li>`)}
+<li>FileMaker sessions: ${sessions.leased} in use, ${sessions.idle} free, ${sessions.opening + sessions.closing} opening or closing</li></ul></section>`;
+}

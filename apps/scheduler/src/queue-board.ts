@@ -1,0 +1,107 @@
+import type { Database } from '@bridge/database';
+import { type Producer, type QueueName, queueNames } from '@bridge/jobs';
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { ExpressAdapter } from '@bull-board/express';
+import { type Response, Router } from 'express';
+import { operatorOf } from './console-login';
+import { refuse } from './refuse';
+import { type RetryAnswer, retryAllFailed, retryOne } from './retry-jobs';
+
+/** Where the board is mounted; it writes links with this. */
+export const BOARD_PATH = '/queues';
+
+const DESCRIPTIONS: Readonly<Record<QueueName, string>> = {
+  'stripe-events': 'What arrived from Stripe. A failed job is an event that waits for a person; retry reads it again.',
+  'filemaker-effects':
+    'Scripts owed to FileMaker. A failed job waits for a person; retry releases it, and FileMaker is asked first where it can be.',
+  reconciliations: 'Looks for what webhooks missed. Runs by the clock.',
+};
+
+/**
+ * Bull Board behind our own rules. It shows the queues as they are. Of its actions only "retry" exists, and that goes
+ * through the engine: PostgreSQL owns every fact, and a queue edited by hand would say something else.
+ */
+export function createQueueBoard(parts: { producer: Producer; database: Database }): Router {
+  const { producer, database } = parts;
+  const router = Router();
+
+  router.use((request, response, next) => {
+    if (producer.ready() || !request.path.startsWith('/api/')) next();
+    else
+      refuse(request, response, 503, {
+        code: 'REDIS_AWAY',
+        headline: 'Redis is away',
+        sentence: 'The queues cannot be shown until Redis is back. Nothing is lost: PostgreSQL has all of it.',
+      });
+  });
+
+  const retry =
+    (run: (parts: Parameters<typeof retryOne>[0], name: QueueName) => Promise<RetryAnswer>) =>
+    async (given: string, response: Response): Promise<void> => {
+      const name = queueNames.find((one) => one === given);
+      if (name === undefined) {
+        response.status(404).json({ error: 'Not there', message: 'There is no such queue.', code: 'QUEUE_NOT_FOUND' });
+        return;
+      }
+      const { status, body } = await run(
+        { database, queue: producer.queue(name), operator: operatorOf(response) },
+        name,
+      );
+      response.status(status).json(body);
+    };
+  router.put('/api/queues/:queue/retry/failed', (request, response) =>
+    retry(retryAllFailed)(request.params.queue, response),
+  );
+  router.put('/api/queues/:queue/:job/retry', (request, response) =>
+    retry((found, name) => retryOne(found, name, request.params.job))(request.params.queue, response),
+  );
+  router.use((request, response, next) => {
+    if (request.method === 'GET' || request.method === 'HEAD') next();
+    else
+      refuse(request, response, 403, {
+        code: 'BOARD_IS_READ_ONLY',
+        headline: 'Not possible here',
+        sentence:
+          'The queues are made from PostgreSQL, so a change here would be undone or would hide work. Only "retry" is possible; to stop work use: ./bridge pause',
+      });
+  });
+
+  const adapter = new ExpressAdapter().setBasePath(BOARD_PATH);
+  createBullBoard({
+    queues: queueNames.map((name) => {
+      // Only failed jobs stand for something that waits. (The option exists, but not in the adapter's types.)
+      const options = { allowRetries: true, allowCompletedRetries: false, description: DESCRIPTIONS[name] };
+      return new BullMQAdapter(producer.queue(name), options);
+    }),
+    serverAdapter: adapter,
+    options: {
+      handlerHooks: { after: (_context, answer) => ({ ...answer, body: withoutStacks(answer.body) }) },
+      uiConfig: {
+        boardTitle: 'Queues',
+        boardLogo: { path: '/assets/icon.svg', width: 22, height: 22 },
+        favIcon: { default: '/assets/icon.svg', alternative: '/assets/icon.svg' },
+        miscLinks: [{ text: 'To the status page', url: '/' }],
+        hideDocsLink: true,
+        hideRedisDetails: true,
+        showWorkers: false,
+        sortQueues: false,
+        locale: { lng: 'en-US' },
+        pollingInterval: { showSetting: false, forceInterval: 5 },
+        jobDetails: { defaultTab: 'Error' },
+      },
+    },
+  });
+  router.use(adapter.getRouter());
+  return router;
+}
+
+/** The board shows a stack above the reason; the reason is what an operator needs, and paths are nobody's business. */
+function withoutStacks<Body>(body: Body): Body {
+  if (typeof body !== 'object' || body === null) return body;
+  for (const [name, value] of Object.entries(body)) {
+    if (name === 'stacktrace' && Array.isArray(value)) Reflect.set(body, name, []);
+    else withoutStacks(value);
+  }
+  return body;
+}

@@ -1,0 +1,190 @@
+import { registerWorker, type WorkerRegistration } from '@bridge/claims';
+import { assertMigrated, createDatabase, type Database, migrate } from '@bridge/database';
+import { createEffectStore } from '@bridge/effects';
+import { flowMigrations } from '@bridge/flows';
+import { createInbox } from '@bridge/inbox';
+import { readInstallation } from '@bridge/installation';
+import { createProducer, type Producer, queueNames, queuePrefix } from '@bridge/jobs';
+import {
+  createMetrics,
+  createOpsServer,
+  type Logger,
+  type Metrics,
+  type RunningApp,
+  rateLimitedLog,
+} from '@bridge/observability';
+import { allMigrations, seedOperator } from '@bridge/operations';
+import { keepBoardTrue } from './board-keeper';
+import type { SchedulerConfig } from './configure-scheduler';
+import { createConsoleServer } from './console-server';
+import { createControlRoom } from './create-control-room';
+import { createScheduleKeeper } from './schedule-keeper';
+import { schedulesOf } from './schedules';
+import { startTicker } from './ticker';
+
+const TICK_MS = 1_000;
+/** A database that starts together with us gets so long before we give up and let the platform start us again. */
+const DATABASE_WAIT_MS = 15_000;
+const ROUND_GRACE_MS = 2_000;
+/** Rounds between two cleanings of the board. */
+const BOARD_EVERY_ROUNDS = 10;
+
+/** Joins the parts. The operations port answers first, so that a start that waits can be seen waiting. */
+export async function startScheduler({
+  config,
+  logger,
+}: {
+  config: SchedulerConfig;
+  logger: Logger;
+}): Promise<RunningApp & { url: string; opsUrl: string }> {
+  const metrics = createMetrics();
+  const logDatabase = rateLimitedLog(logger, { message: 'PostgreSQL failed' });
+  const logRedis = rateLimitedLog(logger, { message: 'Redis failed' });
+  const database = createDatabase({
+    url: config.database.url,
+    poolMax: config.database.poolMax,
+    applicationName: 'bridge-scheduler',
+    onConnectionError: (error) => logDatabase({ err: error }),
+  });
+  let producer: Producer | undefined;
+  let draining = false;
+  const ops = createOpsServer({
+    ...config.ops,
+    metrics,
+    readyz: async () => {
+      if (draining) return { ready: false, checks: { process: 'draining' } };
+      const checks = {
+        postgres: await answers(() => database.ping()),
+        redis: producer?.ready() === true ? await answers(producer.redis.ping.bind(producer.redis)) : 'away',
+      };
+      return { ready: Object.values(checks).every((check) => check === 'ok'), checks };
+    },
+  });
+  /** Undone in reverse by `stop`, so that a start that fails half-way leaves nothing behind. */
+  const undo: (() => Promise<unknown>)[] = [() => ops.stop(), () => database.close()];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    draining = true;
+    stopped ??= (async () => {
+      for (const step of undo.reverse()) await step();
+    })();
+    return stopped;
+  };
+
+  try {
+    const opsUrl = await ops.start();
+    const migrationSources = allMigrations(flowMigrations);
+    await untilAnswered(database, logDatabase);
+    if (config.migrateOnStart) await migrate(config.database.url, migrationSources);
+    else await assertMigrated(config.database.url, migrationSources);
+    const { id: installationId } = await readInstallation(database);
+    if (config.consoleAdmin !== undefined && (await seedOperator(database, config.consoleAdmin)))
+      logger.info({ operator: config.consoleAdmin.name }, 'operator taken from CONSOLE_ADMIN');
+
+    const registration = await registerWorker(database, {
+      app: 'scheduler',
+      onHeartbeatFailure: (error) => logDatabase({ err: error }),
+    });
+    undo.push(() => registration.stop().catch((error: Error) => logDatabase({ err: error })));
+    const prefix = queuePrefix(config.redis.prefix, installationId);
+    const jobs = createProducer({ redisUrl: config.redis.url, prefix, onError: (error) => logRedis({ err: error }) });
+    producer = jobs;
+    undo.push(() => jobs.close());
+    addGauges(metrics, database, jobs);
+    undo.push(startDuties({ config, database, producer: jobs, prefix, registration, logger }));
+
+    const server = createConsoleServer({
+      ...config.http,
+      handler: createControlRoom({
+        database,
+        producer: jobs,
+        migrationSources,
+        logger,
+        consoleUrl: config.console.url,
+        mode: config.mode,
+        timeZone: config.timezone,
+      }),
+    });
+    undo.push(() => server.stop(ROUND_GRACE_MS));
+    return { url: await server.start(), opsUrl, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What is done every second; returns how to end it. */
+function startDuties(parts: {
+  config: SchedulerConfig;
+  database: Database;
+  producer: Producer;
+  prefix: string;
+  registration: WorkerRegistration;
+  logger: Logger;
+}): () => Promise<void> {
+  const { database, producer, registration, logger } = parts;
+  const takeDuty = (): Promise<boolean> => registration.takeDuty('schedules');
+  const schedules = createScheduleKeeper({
+    producer,
+    schedules: schedulesOf(parts.config.flows),
+    markerKey: `${parts.prefix}:schedules-kept`,
+    takeDuty,
+  });
+  const logFailure = rateLimitedLog(logger, { message: 'a round of the scheduler failed' });
+  let round = 0;
+  const ticker = startTicker(
+    TICK_MS,
+    async () => {
+      const restored = await schedules.runOnce();
+      if (restored !== undefined && restored > 0) logger.info({ restored }, 'schedules restored');
+      round += 1;
+      if (round % BOARD_EVERY_ROUNDS !== 0 || !(await takeDuty())) return;
+      const removed = await keepBoardTrue(producer, database);
+      if (removed > 0) logger.info({ removed }, 'failed jobs taken off the board whose rows do not wait any more');
+    },
+    (error) => logFailure({ err: error }),
+  );
+  return () => ticker.stop(ROUND_GRACE_MS);
+}
+
+function addGauges(metrics: Metrics, database: Database, producer: Producer): void {
+  const inbox = createInbox(database);
+  const effects = createEffectStore(database);
+  metrics.queueJobs(async () => {
+    if (!producer.ready()) throw new Error('Redis is away');
+    const counts = await Promise.all(
+      queueNames.map(async (queue) => ({ queue, counts: await producer.queue(queue).getJobCounts() })),
+    );
+    return counts.flatMap(({ queue, counts: states }) =>
+      Object.entries(states).map(([state, value]) => ({ labels: { queue, state }, value })),
+    );
+  });
+  metrics.inboxOldestSeconds(async () => [{ labels: {}, value: await inbox.oldestUnfinishedSeconds() }]);
+  metrics.effects(async () =>
+    (await effects.counts()).map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })),
+  );
+}
+
+async function untilAnswered(database: Database, onFailure: (fields: { err: unknown }) => void): Promise<void> {
+  const deadline = performance.now() + DATABASE_WAIT_MS;
+  for (;;) {
+    try {
+      await database.ping();
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      onFailure({ err: error });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** `ok`, or the name of what went wrong. */
+async function answers(ask: () => Promise<unknown>): Promise<string> {
+  try {
+    await ask();
+    return 'ok';
+  } catch (error) {
+    return error instanceof Error ? error.name : 'failed';
+  }
+}

@@ -1,0 +1,330 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createDatabase, type Database } from '@bridge/database';
+import { createEffectStore } from '@bridge/effects';
+import { createInbox } from '@bridge/inbox';
+import { listAudit, listOperators, parseConsoleAdmin, verifyOperator } from '@bridge/operations';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { z } from 'zod';
+
+const main = join(__dirname, '../dist/main.js');
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function run(args: readonly string[], env: Record<string, string>, input = ''): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], {
+      env: { PATH: process.env.PATH, ...env },
+      timeout: 30_000,
+    });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, out, err }));
+    child.stdin.end(input);
+  });
+}
+
+let url: string;
+let database: Database;
+let drop: () => Promise<void>;
+const bridge = (line: string, input?: string): Promise<Ended> => run(line.split(' '), { DATABASE_URL: url }, input);
+
+beforeEach(async () => {
+  const test = await createTestDatabase();
+  ({ url, drop } = test);
+  database = createDatabase({ url, poolMax: 2, applicationName: 'cli-test' });
+});
+afterEach(async () => {
+  await database.close();
+  await drop();
+});
+
+const iso = z.iso.datetime();
+const statusSchema = z.strictObject({
+  at: iso,
+  version: z.string().regex(/^\d+\.\d+\.\d+/),
+  postgresql: z.string(),
+  pendingMigrations: z.array(z.string()),
+  figures: z
+    .strictObject({
+      inbox: z.strictObject({
+        counts: z.record(z.enum(['received', 'processing', 'processed', 'ignored', 'parked']), z.int()),
+        oldestUnfinishedSeconds: z.number(),
+      }),
+      effects: z.strictObject({
+        counts: z.record(z.enum(['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled']), z.int()),
+        unverifiedDone: z.int(),
+      }),
+      parked: z.strictObject({
+        effects: z.int(),
+        events: z.int(),
+        newest: z.array(
+          z.strictObject({
+            kind: z.enum(['effect', 'event']),
+            id: z.string(),
+            title: z.string(),
+            reasonCode: z.string(),
+            reason: z.string(),
+            since: iso,
+          }),
+        ),
+      }),
+      closures: z.array(
+        z.strictObject({
+          scope: z.string(),
+          kind: z.enum(['pause', 'halt', 'circuit']),
+          cause: z.string(),
+          detail: z.string(),
+          by: z.string(),
+          since: iso,
+        }),
+      ),
+      processes: z.strictObject({
+        living: z.array(
+          z.strictObject({ id: z.string(), app: z.string(), host: z.string(), pid: z.int(), startedAt: iso }),
+        ),
+        everSeen: z.array(z.string()),
+      }),
+      filemakerSessions: z.strictObject({ opening: z.int(), idle: z.int(), leased: z.int(), closing: z.int() }),
+    })
+    .nullable(),
+  lines: z.array(
+    z.strictObject({
+      tone: z.enum(['broken', 'waits', 'note', 'fine']),
+      sentence: z.string(),
+      next: z.string().nullable(),
+    }),
+  ),
+  fine: z.boolean(),
+});
+const eventsSchema = z.strictObject({
+  events: z.array(
+    z.strictObject({
+      id: z.string(),
+      eventId: z.string(),
+      eventType: z.string(),
+      source: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
+      state: z.enum(['received', 'processing', 'processed', 'ignored', 'parked']),
+      livemode: z.boolean(),
+      objectId: z.string().nullable(),
+      deliveries: z.int(),
+      starts: z.int(),
+      reasonCode: z.string().nullable(),
+      reason: z.string().nullable(),
+      receivedAt: iso,
+      finishedAt: iso.nullable(),
+    }),
+  ),
+});
+const effectsSchema = z.strictObject({
+  effects: z.array(
+    z.strictObject({
+      id: z.string(),
+      kind: z.string(),
+      flow: z.string(),
+      key: z.string(),
+      lane: z.string().nullable(),
+      title: z.string(),
+      state: z.enum(['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled']),
+      origin: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
+      attempts: z.int(),
+      subject: z.record(z.string(), z.unknown()),
+      reasonCode: z.string().nullable(),
+      reason: z.string().nullable(),
+      verified: z.boolean().nullable(),
+      plannedAt: iso,
+      settledAt: iso.nullable(),
+    }),
+  ),
+});
+
+async function park(): Promise<{ effect: string; event: string }> {
+  const { id } = await createEffectStore(database).plan(database.executor, {
+    kind: 'filemaker-script',
+    flow: 'invoices',
+    key: 'invoice-paid:cs_1',
+    lane: 'invoice:18637',
+    title: 'Mark invoice 18637 paid',
+    target: { contract: 'kit', probe: null },
+    body: '{"email":"customer@example.com"}',
+    subject: { checkoutSessionId: 'cs_1' },
+    origin: 'webhook',
+    checkFirst: false,
+    parked: { reasonCode: 'SECOND_PAYMENT', reason: `paid already ${'very '.repeat(40)}long ago` },
+  });
+  const [event] = await createInbox(database).record([
+    {
+      source: 'webhook',
+      peer: 'stripe',
+      eventId: 'evt_1',
+      eventType: 'checkout.session.completed',
+      account: null,
+      livemode: false,
+      apiVersion: null,
+      objectId: 'cs_2',
+      eventCreatedAt: null,
+      body: Buffer.from('{"email":"customer@example.com"}'),
+      ignoredBecause: null,
+    },
+  ]);
+  await database.executor.execute(
+    sql`update inbox.events set state = 'parked', reason_code = 'NO_INVOICE_ID', reason = 'names no invoice', finished_at = clock_timestamp()`,
+  );
+  return { effect: id, event: event?.id ?? '' };
+}
+
+test('an empty database: status asks for migrate, migrate brings it up to date once, status is fine', async () => {
+  const before = await bridge('status --json');
+  expect(before.code).toBe(1);
+  expect(statusSchema.parse(JSON.parse(before.out))).toMatchObject({
+    figures: null,
+    fine: false,
+    lines: [{ next: './bridge migrate' }],
+  });
+  const first = await bridge('migrate --json');
+  const { applied } = z.strictObject({ applied: z.array(z.string()) }).parse(JSON.parse(first.out));
+  expect([first.code, applied[0]]).toEqual([0, 'installation/0001-installation.sql']);
+  expect(applied.some((name) => name.startsWith('invoices/'))).toBe(true);
+  expect(JSON.parse((await bridge('migrate --json')).out)).toEqual({ applied: [] });
+  const after = await bridge('status --json');
+  expect([after.code, after.err]).toEqual([0, '']);
+  expect(statusSchema.parse(JSON.parse(after.out)).fine).toBe(true);
+  expect((await bridge('migrate')).out).toBe('The database is up to date.\n');
+});
+
+describe('on a migrated database', () => {
+  beforeEach(async () => {
+    expect((await bridge('migrate')).code).toBe(0);
+  });
+
+  test('what waits is counted, named and led on, in both forms, without customer data', async () => {
+    const { effect, event } = await park();
+    const status = await bridge('status');
+    expect(status.code).toBe(1);
+    expect(status.out).toContain('Mark invoice 18637 paid: paid already');
+    expect(status.out).toContain(`./bridge effects release ${effect} --why "…"`);
+    expect(status.out).toContain(`./bridge events reprocess ${event} --why "…"`);
+    const effects = await bridge('effects list --state parked --json');
+    expect(effectsSchema.parse(JSON.parse(effects.out)).effects.map((one) => one.id)).toEqual([effect]);
+    const events = await bridge('events list --json');
+    expect(eventsSchema.parse(JSON.parse(events.out)).events.map((one) => one.eventId)).toEqual(['evt_1']);
+    const texts = await Promise.all([bridge('effects list'), bridge('events list --state parked')]);
+    for (const { out, code } of [status, effects, events, ...texts]) {
+      expect(out).not.toContain('customer@example.com');
+      expect(out).not.toContain('\u001b');
+      if (code === 0 && !out.startsWith('{'))
+        expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    }
+    expect(texts.map(({ out }) => out.split('\n')[0])).toEqual([
+      expect.stringMatching(/^Id +State +What +Tries +Planned \(UTC\) +Why$/),
+      expect.stringMatching(/^Id +State +Event +Type +Received \(UTC\) +Why$/),
+    ]);
+  });
+
+  test('a release and a reprocessing happen once, are refused the second time, and are on record with a name', async () => {
+    const { effect, event } = await park();
+    const why = ['--why', 'asked by phone', '--json'];
+    const release = () => run(['effects', 'release', effect, ...why], { DATABASE_URL: url });
+    expect([(await release()).code, JSON.parse((await release()).out)]).toEqual([
+      0,
+      expect.objectContaining({ released: false, code: 'EFFECT_ON_ITS_WAY' }),
+    ]);
+    const reprocess = () => run(['events', 'reprocess', event, ...why], { DATABASE_URL: url });
+    expect(JSON.parse((await reprocess()).out)).toEqual({
+      reprocessed: true,
+      id: event,
+      eventId: 'evt_1',
+      eventType: 'checkout.session.completed',
+    });
+    expect((await reprocess()).code).toBe(1);
+    const audit = await listAudit(database, { limit: 10 });
+    expect(audit.map(({ action, outcome, why: given }) => [action, outcome, given])).toEqual([
+      ['event.reprocess', 'refused', 'asked by phone'],
+      ['event.reprocess', 'done', 'asked by phone'],
+      ['effect.release', 'refused', 'asked by phone'],
+      ['effect.release', 'done', 'asked by phone'],
+    ]);
+    expect(audit[0]?.who).toMatch(/^cli:.+/);
+  });
+
+  test('pause and resume, with the exit code saying whether there was something to resume', async () => {
+    const paused = await bridge('pause flow invoices --why stocktaking --json');
+    expect([paused.code, JSON.parse(paused.out)]).toEqual([0, { scope: 'flow:invoices', paused: true }]);
+    expect((await bridge('status')).out).toContain('./bridge resume flow invoices --why "…"');
+    expect((await bridge('resume flow invoices --why done')).code).toBe(0);
+    expect((await bridge('resume flow invoices --why done')).code).toBe(1);
+    expect((await bridge('pause everything --why x')).code).toBe(2);
+  });
+
+  test('user add takes the password from standard input and never shows it', async () => {
+    const added = await bridge('user add ada --json', 'correct horse battery\n');
+    expect([added.code, JSON.parse(added.out)]).toEqual([0, { name: 'ada', outcome: 'added' }]);
+    expect((await listOperators(database)).map((one) => one.name)).toEqual(['ada']);
+    expect(await verifyOperator(database, 'ada', 'correct horse battery')).toBe(true);
+    const short = await bridge('user add bob', 'short\n');
+    expect([short.code, short.out]).toEqual([2, '']);
+    for (const { out, err } of [added, short]) expect(`${out}${err}`).not.toMatch(/horse|short\b/);
+  });
+});
+
+test('user add --print-hash needs no database and prints what CONSOLE_ADMIN takes', async () => {
+  const printed = await run(['user', 'add', 'ada', '--print-hash', '--json'], {}, 'correct horse battery');
+  const { consoleAdmin } = z.object({ consoleAdmin: z.string() }).parse(JSON.parse(printed.out));
+  expect([printed.code, parseConsoleAdmin(consoleAdmin)?.name]).toEqual([0, 'ada']);
+});
+
+test.each([
+  ['', 2],
+  ['nonsense', 2],
+  ['status --nonsense', 2],
+  ['events list --limit 0', 2],
+  ['events list --limit 1.5', 2],
+  ['effects list --state lost', 2],
+  ['effects release x --why y', 2],
+  ['effects release 1', 2],
+  ['user add a:b', 2],
+  ['--help', 0],
+  ['--version', 0],
+])('"bridge %s" exits with %i', async (line, code) => {
+  const ended = await run(line.split(' ').filter(Boolean), {});
+  expect(ended.code).toBe(code);
+  expect(code === 0 ? ended.err : ended.out).toBe('');
+});
+
+test.each([
+  'migrate',
+  'status',
+  'events list',
+  'events reprocess',
+  'effects list',
+  'effects release',
+  'user add',
+  'pause',
+  'resume',
+])('"bridge %s --help" has --json and an example', async (line) => {
+  const { code, out } = await run([...line.split(' '), '--help'], {});
+  expect(code).toBe(0);
+  expect(out).toContain('--json');
+  expect(out).toContain(`$ ./bridge ${line}`);
+});
+
+test('faulty configuration exits with 78, a database that is away with 1, both with a message and without a stack', async () => {
+  const faulty = await run(['status', '--json'], {});
+  expect([faulty.code, JSON.parse(faulty.out)]).toEqual([
+    78,
+    { error: { code: 'CONFIGURATION_FAULTY', message: expect.stringContaining('DATABASE_URL') } },
+  ]);
+  const away = await run(['status'], { DATABASE_URL: 'postgresql://u:hidden@127.0.0.1:1/none' });
+  expect(away).toEqual({ code: 1, out: '', err: 'bridge: PostgreSQL does not answer (ECONNREFUSED).\n' });
+});

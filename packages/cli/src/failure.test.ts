@@ -1,0 +1,24 @@
+import { CommandError, describeFailure } from './failure';
+
+const coded = (message: string, code: string, cause?: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { code });
+
+test('a failed query shows its cause and never the query with its values', () => {
+  const failure = describeFailure(
+    new Error("Failed query: select 'secret'\nparams: secret", { cause: coded('relation is missing', '42P01') }),
+  );
+  expect(failure).toEqual({
+    code: 'POSTGRESQL_REFUSED',
+    message: 'The database lacks tables. Run: ./bridge migrate',
+    exitCode: 1,
+  });
+});
+
+test.each([
+  [coded('connect ECONNREFUSED 10.0.0.1:5432', 'ECONNREFUSED'), 'POSTGRESQL_AWAY', 1],
+  [new Error('timeout exceeded when trying to connect'), 'POSTGRESQL_AWAY', 1],
+  [Object.assign(coded('two faults', 'CONFIGURATION_FAULTY'), { exitCode: 78 }), 'CONFIGURATION_FAULTY', 78],
+  [new CommandError('SCOPE_UNKNOWN', 'which?', 2), 'SCOPE_UNKNOWN', 2],
+])('%s is %s and exits with %i', (error, code, exitCode) => {
+  expect(describeFailure(error)).toMatchObject({ code, exitCode });
+});

@@ -1,0 +1,182 @@
+import { createTestDatabase, type PostgresService, startPostgres } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { changed, createDatabase, type Database, type DatabaseOptions, oneRow, rows } from './database';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function connect(url: string, rest: Partial<DatabaseOptions> = {}): Database & { errors: Error[] } {
+  const errors: Error[] = [];
+  const database = createDatabase({
+    url,
+    poolMax: 2,
+    applicationName: 'database-test',
+    onConnectionError: (error) => errors.push(error),
+    ...rest,
+  });
+  cleanups.push(() => database.close());
+  return Object.assign(database, { errors });
+}
+
+async function setup(rest: Partial<DatabaseOptions> = {}) {
+  const { url, drop } = await createTestDatabase();
+  cleanups.push(drop);
+  const database = connect(url, rest);
+  await database.executor.execute(sql`create table notes (n int primary key)`);
+  return { url, database };
+}
+const countNotes = async (database: Database): Promise<number> =>
+  (await oneRow<{ n: number }>(database.executor, sql`select count(*)::int as n from notes`))?.n ?? -1;
+const timed = async (work: Promise<unknown>): Promise<{ ms: number; error: unknown }> => {
+  const began = performance.now();
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return { ms: performance.now() - began, error };
+};
+
+describe('transactions', () => {
+  test('a transaction whose work rejects keeps nothing, and its connection serves the next one', async () => {
+    const { database } = await setup({ poolMax: 1 });
+    const work = database.transaction(async (tx) => {
+      await tx.execute(sql`insert into notes values (1)`);
+      throw new Error('changed my mind');
+    });
+    await expect(work).rejects.toThrow('changed my mind');
+    await database.transaction(async (tx) => void (await tx.execute(sql`insert into notes values (2)`)));
+    expect(await rows(database.executor, sql`select n from notes`)).toEqual([{ n: 2 }]);
+  });
+
+  test('a transaction that swallowed a failed statement is not taken for committed', async () => {
+    const { database } = await setup();
+    const work = database.transaction(async (tx) => {
+      await tx.execute(sql`insert into notes values (1)`);
+      await tx.execute(sql`insert into notes values (1)`).catch(() => undefined);
+    });
+    await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' });
+    expect(await countNotes(database)).toBe(0);
+  });
+
+  test('what a transaction wrote is seen by nobody before its commit', async () => {
+    const { database } = await setup();
+    const seen = await database.transaction(async (tx) => {
+      await tx.execute(sql`insert into notes values (1)`);
+      return countNotes(database);
+    });
+    expect([seen, await countNotes(database)]).toEqual([0, 1]);
+  });
+
+  test('a connection that dies in mid-transaction ends neither the process nor the pool', async () => {
+    const { database } = await setup();
+    const work = database.transaction(async (tx) => {
+      const me = await oneRow<{ pid: number }>(tx, sql`select pg_backend_pid() as pid`);
+      await tx.execute(sql`insert into notes values (1)`);
+      // No query is under way on it: the error has no other ear than the transaction's own.
+      const heard = new Promise<void>((resolve) => {
+        database.errors.push = (...errors: Error[]) => {
+          resolve();
+          return Array.prototype.push.apply(database.errors, errors);
+        };
+      });
+      await changed(database.executor, sql`select pg_terminate_backend(${me?.pid ?? 0})`);
+      await heard;
+      await tx.execute(sql`insert into notes values (2)`);
+    });
+    await expect(work).rejects.toThrow();
+    expect(await countNotes(database)).toBe(0);
+  });
+});
+
+describe('a statement takes no longer than its limit', () => {
+  test('on a server that answers, the server ends it', async () => {
+    const { database } = await setup({ statementTimeoutMs: 200 });
+    const { ms, error } = await timed(database.executor.execute(sql`select pg_sleep(30)`));
+    expect((error as Error).cause).toMatchObject({ code: '57014' });
+    expect(ms).toBeLessThan(5_000);
+  });
+
+  test('when all connections are in use, the wait for one is bounded', async () => {
+    const { database } = await setup({ poolMax: 1, connectTimeoutMs: 300 });
+    await database.transaction(async () => {
+      const { ms, error } = await timed(database.ping());
+      expect(error).toBeInstanceOf(Error);
+      expect(ms).toBeLessThan(3_000);
+    });
+    await expect(database.ping()).resolves.toBeUndefined();
+  });
+});
+
+describe('a PostgreSQL that is away or hangs', () => {
+  let server: PostgresService;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.discard());
+  const limits = { connectTimeoutMs: 500, statementTimeoutMs: 500 };
+  const BOUND_MS = 500 + 500 + 2_000 + 2_000;
+
+  async function setupOwn(rest: Partial<DatabaseOptions> = {}) {
+    const created = await server.createDatabase();
+    const database = connect(created.url, { ...limits, ...rest });
+    await database.executor.execute(sql`create table notes (n int primary key)`);
+    return database;
+  }
+  /** The server process behind each connection of the pool stands still until `wake`. */
+  async function freeze(pids: number[]): Promise<() => void> {
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    let asleep = true;
+    const wake = (): void => {
+      if (asleep) for (const pid of pids) process.kill(pid, 'SIGCONT');
+      asleep = false;
+    };
+    cleanups.push(wake);
+    return wake;
+  }
+
+  test('stopped and back again: calls reject within their bound meanwhile and work afterwards', async () => {
+    const database = await setupOwn();
+    await server.stop();
+    cleanups.push(() => server.start());
+    for (const work of [() => database.ping(), () => countNotes(database), () => database.transaction(countOf)]) {
+      const { ms, error } = await timed(work());
+      expect(error).toBeInstanceOf(Error);
+      expect(ms).toBeLessThan(BOUND_MS);
+    }
+    await server.start();
+    expect(await countNotes(database)).toBe(0);
+    expect(await database.transaction(countOf)).toBe(0);
+  });
+
+  test('a transaction that hung is never continued by the next caller of its connection', async () => {
+    const database = await setupOwn({ poolMax: 1 });
+    let wake: () => void = () => undefined;
+    const work = database.transaction(async (tx) => {
+      const me = await oneRow<{ pid: number }>(tx, sql`select pg_backend_pid() as pid`);
+      wake = await freeze([me?.pid ?? 0]);
+      await tx.execute(sql`insert into notes values (1)`);
+    });
+    const { ms, error } = await timed(work);
+    expect(error).toBeInstanceOf(Error);
+    expect(ms).toBeLessThan(BOUND_MS);
+    wake();
+    // Written through the pool's only connection, read by another: it was committed.
+    await database.executor.execute(sql`insert into notes values (2)`);
+    const reader = connect(database.pool.options.connectionString ?? '', limits);
+    expect(await rows(reader.executor, sql`select n from notes`)).toEqual([{ n: 2 }]);
+  });
+
+  test('a pool on a server that hangs can be closed', async () => {
+    const database = await setupOwn({ poolMax: 1 });
+    const me = await oneRow<{ pid: number }>(database.executor, sql`select pg_backend_pid() as pid`);
+    await freeze([me?.pid ?? 0]);
+    const { ms, error } = await timed(database.close());
+    expect(error).toBeUndefined();
+    expect(ms).toBeLessThan(7_000);
+  });
+
+  const countOf = async (tx: Parameters<Parameters<Database['transaction']>[0]>[0]): Promise<number> =>
+    (await oneRow<{ n: number }>(tx, sql`select count(*)::int as n from notes`))?.n ?? -1;
+});

@@ -1,0 +1,7 @@
+export { createTestDatabase } from './create-test-database';
+export { freePort } from './free-port';
+export { type EnsureRedisOptions, ensureRedisServer, type RedisServer } from './redis-server';
+export { ServiceError, type ServiceErrorCode } from './service-error';
+export { type PostgresOptions, type PostgresService, startPostgres, type TestDatabase } from './start-postgres';
+export { type ProcessOptions, type RunningProcess, startProcess } from './start-process';
+export { type RedisOptions, type RedisService, startRedis } from './start-redis';
