@@ -14,6 +14,7 @@ import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimit
 import { allMigrations } from '@bridge/operations';
 import { createSessionPool } from '@bridge/session-pool';
 import { createStripeClient } from '@bridge/stripe-client';
+import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
 import { probeFileMaker } from './filemaker-probe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
@@ -38,7 +39,7 @@ const STRIPE_PROBE_MS = 5_000;
 /** Reconciliation has hours; while Stripe is away it looks again so seldom. */
 const RECONCILE_AGAIN_MS = 5_000;
 /** Of the shutdown, for what comes after the jobs. */
-const LAST_STEPS_MS = 3_000;
+const LAST_STEPS_MS = 2_000;
 
 /** Outside production a key may be missing; all workers of one bridge must come to the same one. */
 function tokenKeys(filemaker: FilemakerConfig): Buffer[] {
@@ -141,6 +142,16 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
       readsPerSecond: config.stripe.readsPerSecond,
     }),
   });
+  const stripeAccount = {
+    stripe: probingStripe,
+    database,
+    gates,
+    worker: registration.id,
+    livemode: config.stripe.livemode,
+  };
+  const account = await confirmStripeAtStart(stripeAccount);
+  if (account === 'untold')
+    logger.warn('the Stripe key may not read its own account: another account would not be noticed');
   const peers: FlowPeers = {
     stripe: {
       retrievePaidSession: (id) => stripe.retrievePaidSession(id),
@@ -200,7 +211,8 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         queue: 'filemaker-effects',
         redisUrl: config.redis.url,
         prefix,
-        concurrency: config.workerConcurrency,
+        // More jobs in hand than sessions would only wait for one and go back to the end of the line.
+        concurrency: Math.min(config.workerConcurrency, filemaker.maxSessions * 2),
         onError: onError('filemaker-effects'),
         handle: async ({ effectId }) => {
           const ending = await engine.turn(effectId);
@@ -246,7 +258,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         jobs: { pause: async () => effectWorker?.pause(), resume: () => effectWorker?.resume() },
         probe: () => probeFileMaker({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS }),
       },
-      { scope: 'stripe', jobs: eventWorker, probe: () => probeStripe(() => probingStripe.retrieveAccount()) },
+      { scope: 'stripe', jobs: eventWorker, probe: () => probeStripe(() => confirmReturnedStripe(stripeAccount)) },
     ],
     onError('gates'),
   );
@@ -323,10 +335,11 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   return {
     opsUrl,
     stop: async () => {
-      await Promise.all([sweeping.stop(), watch.stop()]);
       // A script in hand gets its whole patience; the configuration has made sure that there is time for it.
       const deadlineMs = filemaker.timeoutSeconds * 1_000 + 5_000;
       await Promise.all([
+        sweeping.stop(),
+        watch.stop(),
         eventWorker.stop(deadlineMs),
         effectWorker?.stop(deadlineMs),
         reconcileWorker.stop(deadlineMs),

@@ -195,7 +195,7 @@ test('an empty database: status asks for migrate, migrate brings it up to date o
   const first = await bridge('migrate --json');
   const { applied } = z.strictObject({ applied: z.array(z.string()) }).parse(JSON.parse(first.out));
   expect([first.code, applied[0]]).toEqual([0, 'installation/0001-installation.sql']);
-  expect(applied.some((name) => name.startsWith('invoices/'))).toBe(true);
+  expect(applied.some((name) => name.startsWith('flow_invoices/'))).toBe(true);
   expect(JSON.parse((await bridge('migrate --json')).out)).toEqual({ applied: [] });
   const after = await bridge('status --json');
   expect([after.code, after.err]).toEqual([0, '']);

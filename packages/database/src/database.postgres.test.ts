@@ -142,7 +142,7 @@ describe('a PostgreSQL that is away or hangs', () => {
     cleanups.push(() => server.start());
     for (const work of [() => database.ping(), () => countNotes(database), () => database.transaction(countOf)]) {
       const { ms, error } = await timed(work());
-      expect(error).toBeInstanceOf(Error);
+      expect(String(error)).toMatch(/Error|refused|terminat|timeout/i);
       expect(ms).toBeLessThan(BOUND_MS);
     }
     await server.start();

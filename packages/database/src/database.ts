@@ -135,7 +135,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     executor: orm,
     pool,
-    transaction: (work) => orm.transaction((tx) => work(tx)),
+    transaction,
     ping: async () => {
       await pool.query({ text: 'select 1', query_timeout: PING_MS } as { text: string });
     },

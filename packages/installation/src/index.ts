@@ -1,6 +1,3 @@
-import { join } from 'node:path';
-import type { MigrationSource } from '@bridge/database';
-
 export {
   adoptPeers,
   confirmPeer,
@@ -10,8 +7,4 @@ export {
   type Peer,
   readInstallation,
 } from './installation';
-
-export const installationMigrations: MigrationSource = {
-  owner: 'installation',
-  directory: join(__dirname, '../migrations'),
-};
+export { installationMigrations } from './migrations';

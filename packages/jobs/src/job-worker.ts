@@ -11,7 +11,7 @@ export type JobEnding =
   | { kind: 'failed'; reason: string };
 
 export interface JobWorker {
-  /** Stops fetching; jobs in hand go on. */
+  /** Stops fetching; jobs in hand go on. A read that is waiting already may still bring one more job. */
   pause(): Promise<void>;
   resume(): void;
   /** Takes no new jobs and waits for those in hand, at most `deadlineMs`. Resolves to how many were left. */

@@ -49,6 +49,9 @@ export function createProducer(options: {
       connection: redis,
       prefix: options.prefix,
       defaultJobOptions: { ...RETENTION, attempts: 1 },
+      // BullMQ asks for the version once. On a Redis that hangs at that moment the question times out, and the Queue
+      // would repeat that error to everybody until the process is restarted.
+      skipVersionCheck: true,
     });
     queue.on('error', onError);
     queues.set(name, queue);
@@ -117,6 +120,7 @@ export function createProducer(options: {
     },
     close: () => {
       closed ??= (async () => {
+        // Closing asks Redis nothing but waits for its connection; one that is away gets the time-out only.
         if (redis.status === 'ready')
           await Promise.allSettled([...queues.values()].map((queue) => bounded(queue.close())));
         await disconnect(redis);

@@ -71,6 +71,8 @@ const LOOKS_MAX = 100;
 /** FileMaker away: the next look, by one keeper for all. */
 const AWAY_LOOK_MS = 800;
 const BUSY_LOOK_MOST_MS = 5_000;
+/** Nobody here can read its token: only its age can tell. */
+const UNREADABLE_LOOK_MS = 60_000;
 /** A logout without an answer is tried again after so long. */
 const STUCK_CLOSING_MS = 30_000;
 
@@ -239,19 +241,19 @@ export class SessionKeeper {
       await lender.settle(entry, 'forget');
       return true;
     }
-    // Only once a look of ours has set the clock: before, the last holder may have used it unseen.
-    if (entry.look > 1 && session.surelyDead) {
-      await this.#forget(entry, 'outlived', counts);
-      return true;
-    }
     const token = this.#unseal(entry.sessionId, session.sealedToken);
     if (entry.look === 1) await rows.touch(entry.sessionId);
+    // Age alone only decides where FileMaker cannot be asked, and once a look of ours has set the clock: before, the
+    // last holder may have used the session unseen.
+    const outlived = entry.look > 1 && session.surelyDead;
     if (token === undefined) {
-      await lender.settle(entry, 'later', 60_000);
+      if (outlived) await this.#forget(entry, 'outlived', counts);
+      else await lender.settle(entry, 'later', UNREADABLE_LOOK_MS);
       return true;
     }
     counts.looked += 1;
     const use = await this.#ask(token, entry, counts);
+    if (outlived && (use === 'away' || use === 'unanswered')) await this.#forget(entry, 'outlived', counts);
     if (use === 'away') return false;
     if (use !== 'unanswered') await this.#settle(entry, session, use, counts);
     return true;

@@ -1,0 +1,138 @@
+import { createDatabase, type Database, migrate } from '@bridge/database';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { claimsMigrations } from './migrations';
+import { registerWorker, type WorkerRegistration } from './worker-registration';
+
+let database: Database;
+let end: () => Promise<void>;
+const registered: WorkerRegistration[] = [];
+
+beforeAll(async () => {
+  const created = await createTestDatabase();
+  await migrate(created.url, [claimsMigrations]);
+  database = createDatabase({ url: created.url, poolMax: 8, applicationName: 'claims-test' });
+  end = async () => {
+    await database.close();
+    await created.drop();
+  };
+});
+afterEach(async () => {
+  await Promise.all(registered.splice(0).map((worker) => worker.stop()));
+});
+afterAll(() => end());
+
+async function register(): Promise<WorkerRegistration> {
+  const worker = await registerWorker(database, { app: 'test' });
+  registered.push(worker);
+  return worker;
+}
+/** As if the last heartbeat had come so long ago, by PostgreSQL's clock. */
+const silent = (id: string, seconds: number) =>
+  database.executor.execute(
+    sql`update claims.workers set heartbeat_at = clock_timestamp() - make_interval(secs => ${seconds}::float8) where id = ${id}`,
+  );
+const isAlive = async (asker: WorkerRegistration, id: string): Promise<boolean> => (await asker.alive([id])).has(id);
+/** Resolves when a query of this kind waits for a lock. */
+async function waitsForLock(text: string): Promise<void> {
+  for (let look = 0; look < 2_000; look += 1) {
+    const { rows } = await database.executor.execute(
+      sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${text}%`} and pid <> pg_backend_pid()`,
+    );
+    if (rows.length > 0) return;
+  }
+  throw new Error(`nothing waits for a lock in ${text}`);
+}
+
+test('a worker unheard for five seconds is dead, one unheard for four is alive', async () => {
+  const [asker, worker] = [await register(), await register()];
+  await silent(worker.id, 4);
+  expect(await isAlive(asker, worker.id)).toBe(true);
+  await silent(worker.id, 5.1);
+  expect(await isAlive(asker, worker.id)).toBe(false);
+});
+
+test('a heartbeat brings a worker back that was silent for too long', async () => {
+  const [asker, worker] = [await register(), await register()];
+  await silent(worker.id, 60);
+  for (let look = 0; look < 20_000 && !(await isAlive(asker, worker.id)); look += 1);
+  expect(await isAlive(asker, worker.id)).toBe(true);
+  expect(worker.silentMs()).toBeLessThan(1_000);
+});
+
+test('of several workers exactly the living are named, and unknown ones are dead', async () => {
+  const [asker, other, dead] = [await register(), await register(), await register()];
+  await silent(dead.id, 6);
+  expect(await asker.alive([asker.id, other.id, dead.id, 'never-was'])).toEqual(new Set([asker.id, other.id]));
+  expect(await asker.alive([])).toEqual(new Set());
+});
+
+test('a worker that stops is dead at once, and stopping twice is stopping once', async () => {
+  const [asker, worker] = [await register(), await register()];
+  await Promise.all([worker.stop(), worker.stop()]);
+  expect(await isAlive(asker, worker.id)).toBe(false);
+});
+
+test('one of many contenders gets a duty, keeps it, and no other gets it while that one lives', async () => {
+  const contenders = await Promise.all(Array.from({ length: 5 }, register));
+  const taken = await Promise.all(contenders.map((worker) => worker.takeDuty('sweep')));
+  expect(taken.filter((took) => took)).toHaveLength(1);
+  expect(await Promise.all(contenders.map((worker) => worker.takeDuty('sweep')))).toEqual(taken);
+});
+
+test('a duty changes hands when it is laid down, when its holder stops, and when its holder dies', async () => {
+  const [first, second] = [await register(), await register()];
+  expect(await first.takeDuty('mirror')).toBe(true);
+  await second.dropDuty('mirror'); // not its own: nothing happens
+  expect(await second.takeDuty('mirror')).toBe(false);
+  await first.dropDuty('mirror');
+  expect(await second.takeDuty('mirror')).toBe(true);
+  await second.stop();
+  expect(await first.takeDuty('mirror')).toBe(true);
+  const third = await register();
+  expect(await third.takeDuty('mirror')).toBe(false);
+  await silent(first.id, 6);
+  expect(await third.takeDuty('mirror')).toBe(true);
+});
+
+test('whoever had to wait for a lock judges the holder by its heartbeat of now, not of before the wait', async () => {
+  const [holder, other] = [await register(), await register()];
+  await holder.takeDuty('slow');
+  await silent(holder.id, 60);
+  const claim = await database.transaction(async (tx) => {
+    await tx.execute(sql`select 1 from claims.duties where name = 'slow' for update`);
+    const waiting = other.takeDuty('slow');
+    await waitsForLock('claims.duties');
+    // It begins to beat again while the other one waits.
+    await silent(holder.id, 0);
+    return { waiting };
+  });
+  expect(await claim.waiting).toBe(false);
+});
+
+test('a worker that was gone for a week is forgotten, unless a duty still names it', async () => {
+  const [gone, named] = [await register(), await register()];
+  await named.takeDuty('archive');
+  await gone.stop();
+  await named.stop();
+  await silent(gone.id, 8 * 86_400);
+  await silent(named.id, 8 * 86_400);
+  await register();
+  const { rows } = await database.executor.execute(
+    sql`select id from claims.workers where id in (${gone.id}, ${named.id})`,
+  );
+  expect(rows).toEqual([{ id: named.id }]);
+});
+
+test('a PostgreSQL that cannot be reached is told as a failed heartbeat and does not end the process', async () => {
+  const own = createDatabase({ url: database.pool.options.connectionString ?? '', poolMax: 2, applicationName: 'own' });
+  let worker: WorkerRegistration | undefined;
+  const failure = await new Promise<Error>((resolve, reject) => {
+    registerWorker(own, { app: 'test', onHeartbeatFailure: resolve }).then(async (one) => {
+      worker = one;
+      await own.close();
+    }, reject);
+  });
+  expect(failure.message).toContain('Failed query');
+  await expect(worker?.stop()).rejects.toThrow();
+});
