@@ -16,6 +16,7 @@ export const consoleVariables = z.object({
     }),
     {
       default: 'none: nobody can log in',
+      accepts: '`name:password-hash`',
       meaning: 'Seeds the first operator as name:password-hash. The others live in PostgreSQL.',
       secret: true,
       roles: ['scheduler', 'cli'],
@@ -26,12 +27,14 @@ export const consoleVariables = z.object({
 export const billingApiVariables = z.object({
   API_KEYS: variable(list(), {
     default: 'none: the billing API is off',
+    notYet: 'The billing API is not built yet.',
     meaning: 'Keys that callers of /v1 present, comma-separated.',
     secret: true,
     roles: ['ingress'],
   }),
   API_PORT: variable(wholeNumber(0, 65_535), {
     default: 'none: the billing API shares PORT',
+    notYet: 'The billing API is not built yet.',
     meaning: 'A port of its own for /v1.',
     roles: ['ingress'],
   }),
@@ -40,35 +43,46 @@ export const billingApiVariables = z.object({
 export const noticeVariables = z.object({
   SMTP_URL: variable(address('smtp:', 'smtps:'), {
     default: 'none: no mail',
+    notYet: 'Not built yet.',
     meaning: 'Mail server as smtps://user:password@host:port.',
     secret: true,
     roles: senders,
   }),
-  MAIL_FROM: variable(text, { default: 'none', meaning: 'Sender of every mail.', roles: senders }),
+  MAIL_FROM: variable(text, {
+    default: 'none',
+    notYet: 'Not built yet.',
+    meaning: 'Sender of every mail.',
+    roles: senders,
+  }),
   ALERT_EMAIL_TO: variable(list(), {
     default: 'none',
+    notYet: 'Not built yet.',
     meaning: 'Who gets alerts by mail, comma-separated.',
     roles: senders,
   }),
   REPORT_EMAIL_TO: variable(list(), {
     default: 'none',
+    notYet: 'Not built yet.',
     meaning: 'Who gets the daily report by mail, comma-separated.',
     roles: senders,
   }),
   SLACK_WEBHOOK_URL: variable(address('https:', 'http:'), {
     default: 'none',
+    notYet: 'Not built yet.',
     meaning: 'Incoming webhook of Slack that gets alerts.',
     secret: true,
     roles: senders,
   }),
   ALERT_WEBHOOK_URL: variable(address('https:', 'http:'), {
     default: 'none',
+    notYet: 'Not built yet.',
     meaning: 'Address that gets every alert as a JSON POST.',
     secret: true,
     roles: senders,
   }),
   HEARTBEAT_URL: variable(address('https:', 'http:'), {
     default: 'none',
+    notYet: 'Not built yet.',
     meaning: 'Address fetched while all is well, so that an outside watcher notices silence.',
     secret: true,
     roles: senders,

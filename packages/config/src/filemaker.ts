@@ -92,6 +92,7 @@ export const filemakerVariables = z.object({
   }),
   FILEMAKER_TOKEN_KEY: variable(list(tokenKeyFault), {
     default: 'none, required when NODE_ENV is production',
+    accepts: 'base64 of 32 bytes, comma-separated',
     meaning: 'base64 of 32 bytes that seals session tokens at rest; comma-separated for rotation, the first one seals.',
     secret: true,
     roles,

@@ -11,6 +11,7 @@ export const invoicesVariables = z.object({
     ),
     {
       default: 'metadata.invoice_id',
+      accepts: '`metadata.NAME`, `client_reference_id`, comma-separated',
       meaning:
         'Where a Checkout Session names its invoice, comma-separated, first hit wins. client_reference_id can be set by the payer of a Payment Link: list it only by choice.',
     },

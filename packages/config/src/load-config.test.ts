@@ -421,7 +421,8 @@ describe('loadConfig', () => {
 
   test('every variable says its meaning, default and readers', () => {
     expect(variables.length).toBeGreaterThan(45);
-    for (const { name, meaning, roles, default: byDefault } of variables) {
+    for (const { name, meaning, accepts, roles, default: byDefault } of variables) {
+      expect(`${name}: ${accepts}`).toMatch(/^[A-Z_]+: .{3,}$/);
       expect(`${name}: ${meaning}`).toMatch(/^[A-Z][A-Z_]+: .{15,}\.$/);
       expect(byDefault).not.toBe('');
       expect(roles.length).toBeGreaterThan(0);

@@ -2,23 +2,29 @@ import { z } from 'zod';
 
 // Every message here is written by us and never repeats the value, which may be a secret in the wrong variable.
 
-/** Builds a parser: `read` gets the trimmed text and answers with the value or `{ fault }`. */
-function textParser<T>(read: (text: string) => { value: T } | { fault: string }) {
-  return z.string().transform((raw, context): T => {
-    const result = read(raw.trim());
-    if ('value' in result) return result.value;
-    context.addIssue({ code: 'custom', message: result.fault });
-    return z.NEVER;
-  });
+/**
+ * Builds a parser: `read` gets the trimmed text and answers with the value or `{ fault }`. `accepts` says in a few words
+ * what it takes, for the reference page.
+ */
+function textParser<T>(accepts: string, read: (text: string) => { value: T } | { fault: string }) {
+  return z
+    .string()
+    .transform((raw, context): T => {
+      const result = read(raw.trim());
+      if ('value' in result) return result.value;
+      context.addIssue({ code: 'custom', message: result.fault });
+      return z.NEVER;
+    })
+    .describe(accepts);
 }
 
-export const text = textParser((value) => ({ value }));
+export const text = textParser('text', (value) => ({ value }));
 
 /** A secret is taken as it stands: a password may begin or end with a space. */
-export const verbatim = z.string();
+export const verbatim = z.string().describe('text, taken as it stands');
 
 export const wholeNumber = (least: number, most: number) =>
-  textParser((value) => {
+  textParser(`whole number, ${least} to ${most}`, (value) => {
     const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     return number >= least && number <= most
       ? { value: number }
@@ -26,18 +32,18 @@ export const wholeNumber = (least: number, most: number) =>
   });
 
 export const oneOf = <const Choice extends string>(...choices: readonly Choice[]) =>
-  textParser((value) => {
+  textParser(choices.map((choice) => `\`${choice}\``).join(', '), (value) => {
     const choice = choices.find((candidate) => candidate === value);
     return choice === undefined ? { fault: `must be one of ${choices.join(', ')}` } : { value: choice };
   });
 
-export const trueOrFalse = textParser((value) =>
+export const trueOrFalse = textParser('`true`, `false`', (value) =>
   value === 'true' || value === 'false' ? { value: value === 'true' } : { fault: 'must be true or false' },
 );
 
 /** Comma-separated, spaces around the parts and empty parts dropped. */
 export const list = (partFault: (part: string) => string | undefined = () => undefined) =>
-  textParser((value) => {
+  textParser('list, comma-separated', (value) => {
     const parts = value
       .split(',')
       .map((part) => part.trim())
@@ -48,7 +54,7 @@ export const list = (partFault: (part: string) => string | undefined = () => und
     return { fault: `part ${index + 1} of ${parts.length} ${partFault(parts[index] ?? '')}` };
   });
 
-export const moment = textParser((value) => {
+export const moment = textParser('ISO 8601 moment with its zone', (value) => {
   const withZone = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value);
   const date = new Date(withZone ? value : Number.NaN);
   return Number.isNaN(date.getTime())
@@ -64,7 +70,7 @@ export function isLoopback(url: URL): boolean {
 
 /** An address with one of the given schemes, for example `postgresql:`. */
 export const address = (...schemes: readonly string[]) =>
-  textParser((value) => {
+  textParser(`address, ${schemes.map((scheme) => `\`${scheme}//\``).join(' or ')}`, (value) => {
     const wanted = schemes.map((scheme) => `${scheme}//`).join(' or ');
     if (!URL.canParse(value)) return { fault: `must be an address that begins with ${wanted}` };
     const url = new URL(value);
@@ -76,7 +82,7 @@ export const address = (...schemes: readonly string[]) =>
  * Plain http is for a server on this machine, unless the caller allows it everywhere.
  */
 export const origin = (plainHttp: 'loopback' | 'anywhere') =>
-  textParser((value) => {
+  textParser('origin: scheme, host and port', (value) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
       return { fault: 'must be an address that begins with https://' };

@@ -29,11 +29,13 @@ export const processVariables = z.object({
     list((name) => (/^[a-z][a-z0-9-]{0,39}$/.test(name) ? undefined : 'is not the name of a flow')),
     {
       default: 'invoices',
+      accepts: 'names of flows, comma-separated',
       meaning: 'The flows that are on, comma-separated.',
     },
   ),
   HOST: variable(host, {
     default: '0.0.0.0',
+    accepts: 'host name or IP address',
     meaning: 'Address the public side listens on.',
     roles: ['ingress', 'scheduler'],
   }),
@@ -44,6 +46,7 @@ export const processVariables = z.object({
   }),
   OPS_HOST: variable(host, {
     default: '127.0.0.1',
+    accepts: 'host name or IP address',
     meaning: 'Address of /healthz, /readyz and /metrics. They have no login: keep them off the public side.',
     roles: ['ingress', 'worker', 'scheduler'],
   }),
@@ -71,11 +74,13 @@ export const processVariables = z.object({
     text.refine(isTimezone, { message: 'must be a time zone name, for example UTC or America/Chicago' }),
     {
       default: 'UTC',
+      accepts: 'name of a time zone, such as `America/Chicago`',
       meaning: 'Zone of days and times in reports, the close of a day, and maintenance windows.',
     },
   ),
   INBOX_BODY_DAYS: variable(wholeNumber(1, 3_650), {
     default: '90',
+    notYet: 'Nothing erases bodies yet.',
     meaning: 'Days a webhook body is kept. The row without its body stays. Bodies hold customer data.',
   }),
 });

@@ -15,6 +15,7 @@ export const redisVariables = z.object({
     }),
     {
       default: 'bridge',
+      accepts: '1 to 40 letters, digits, `-`, `_`',
       meaning: 'Beginning of every key in Redis. Give two bridges on one Redis different prefixes.',
     },
   ),

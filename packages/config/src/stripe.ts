@@ -16,6 +16,7 @@ function webhookSecretFault(secret: string): string | undefined {
 export const stripeVariables = z.object({
   STRIPE_API_KEY: variable(apiKey, {
     default: 'none, required by the worker',
+    accepts: '`sk_…` or `rk_…` key',
     meaning:
       'Secret or restricted key of the one Stripe account. The ingress uses it only to know whether live or test events are expected.',
     secret: true,
@@ -34,6 +35,7 @@ export const stripeVariables = z.object({
   }),
   STRIPE_DELIVERY: variable(oneOf('webhook', 'pull'), {
     default: 'webhook',
+    notYet: '`pull` is not built yet: only `webhook` brings events.',
     meaning: '`pull`: no open port; the worker fetches events from Stripe each minute.',
   }),
   STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {

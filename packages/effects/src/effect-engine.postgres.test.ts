@@ -257,6 +257,19 @@ test('what a living worker holds by mark but not in hand is unknown if it was se
   expect(await row(inHand)).toMatchObject({ claimed_by: worker.id });
 });
 
+test('a claim made while lost rows are looked for is not taken for a lost one', async () => {
+  const [lost, fresh] = [await plan(), await plan()];
+  await store.claim(lost, worker.id);
+  let claiming: ReturnType<EffectStore['claim']> | undefined;
+  const recovered = await store.recoverLost(worker.id, () => {
+    claiming = store.claim(fresh, worker.id);
+    return [];
+  });
+  expect(await claiming).toMatchObject({ kind: 'claimed' });
+  expect(recovered).toEqual({ unknown: 0, freed: 1 });
+  expect(await row(fresh)).toMatchObject({ claimed_by: worker.id, run: 0 });
+});
+
 test('a lane goes one by one in order: unknown and a locked record hold it, done and parked free it', async () => {
   const lane = `invoice:lane-${sequence}`;
   const [first, second, third] = [await plan({ lane }), await plan({ lane }), await plan({ lane })];

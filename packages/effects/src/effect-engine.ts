@@ -14,6 +14,12 @@ export type TurnEnding =
   | { kind: 'parked'; code: string; message: string; effect: ClaimedEffect | null }
   | { kind: 'nothing'; because: string; dueInMs?: number };
 
+/** What may stand in a row that people read: an error's message could quote a peer's answer or a statement's values. */
+function nameOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` ${error.code}` : '';
+  return error instanceof Error ? `${error.name}${code}` : 'unknown error';
+}
+
 export interface EffectEngineOptions {
   store: EffectStore;
   worker: string;
@@ -34,6 +40,7 @@ export interface EffectEngine {
 }
 
 const CLOSED_WAIT_MS = 1_000;
+const CLAIM_LOST: TurnEnding = { kind: 'nothing', because: 'the claim was lost' };
 
 export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
   const { store, worker } = options;
@@ -42,10 +49,10 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
 
   async function holdBack(effect: ClaimedEffect, held: HeldBack): Promise<TurnEnding> {
     if (held.kind === 'park') {
-      await store.park(effect, held);
+      if (!(await store.park(effect, held))) return CLAIM_LOST;
       return { kind: 'parked', code: held.code, message: held.message, effect };
     }
-    await store.release(effect, held);
+    if (!(await store.release(effect, held))) return CLAIM_LOST;
     return { kind: 'waiting', code: held.code, message: held.message, afterMs: held.afterMs, effect };
   }
 
@@ -57,18 +64,18 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
         stage: null,
         code: 'CROSS_CHECK_FAILED',
         verdict: 'wait',
-        detail: error.message,
+        detail: nameOf(error),
       });
       throw error;
     });
     if (told.kind === 'there') {
       await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'there', detail: null });
-      await store.settleDone(effect, { verified: true, result: told.result });
-      return { kind: 'done', verified: true, effect };
+      const settled = await store.settleDone(effect, { verified: true, result: told.result });
+      return settled ? { kind: 'done', verified: true, effect } : CLAIM_LOST;
     }
     if (told.kind === 'not-there') {
       await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'not-there', detail: null });
-      return (await store.provedNotThere(effect)) ? undefined : { kind: 'nothing', because: 'the claim was lost' };
+      return (await store.provedNotThere(effect)) ? undefined : CLAIM_LOST;
     }
     await store.endAttempt(attemptId, {
       stage: null,
@@ -79,42 +86,46 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     return holdBack(effect, told);
   }
 
-  async function settle(effect: ClaimedEffect, attemptId: string, outcome: Outcome): Promise<TurnEnding> {
+  async function settle(
+    effect: ClaimedEffect,
+    { attemptId, sending }: { attemptId: string; sending: number },
+    outcome: Outcome,
+  ): Promise<TurnEnding> {
     if (outcome.kind === 'done') {
       await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'done', detail: null });
-      await store.settleDone(effect, outcome);
-      return { kind: 'done', verified: outcome.verified, effect };
+      const settled =
+        (await store.settleDone(effect, outcome)) || (await store.settleLate(effect.id, sending, outcome));
+      return settled ? { kind: 'done', verified: outcome.verified, effect } : CLAIM_LOST;
     }
     const { code, message } = outcome;
     if (outcome.kind === 'unknown') {
       await store.endAttempt(attemptId, { stage: 'unheard', code, verdict: 'unknown', detail: message });
-      await store.settleUnknown(effect, { code, message });
+      if (!(await store.settleUnknown(effect, { code, message }))) return CLAIM_LOST;
       return { kind: 'unknown', code, message, afterMs: 1_000, effect };
     }
     const costs = outcome.costs ?? true;
     await store.endAttempt(attemptId, { stage: 'refused', code, verdict: 'refused', detail: message });
     if (!outcome.again || (costs && effect.refusals + 1 >= REFUSALS_MAX)) {
-      await store.park(effect, { code, message });
+      if (!(await store.park(effect, { code, message }))) return CLAIM_LOST;
       return { kind: 'parked', code, message, effect };
     }
     const afterMs = outcome.afterMs ?? backoffMs(effect.refusals + 1, random());
-    await store.settleRefused(effect, { code, message, afterMs, costs });
+    if (!(await store.settleRefused(effect, { code, message, afterMs, costs }))) return CLAIM_LOST;
     return { kind: 'refused', code, message, afterMs, effect };
   }
 
   async function send(effect: ClaimedEffect, prepared: PreparedSending): Promise<TurnEnding> {
     let outcome: Outcome | null = null;
     try {
-      const { attemptId } = await store.begin(effect, worker, prepared.sessionId);
+      const begun = await store.begin(effect, worker, prepared.sessionId);
       try {
         outcome = await prepared.send();
       } catch (error) {
-        outcome = { kind: 'unknown', code: 'PERFORMER_FAILED', message: (error as Error).message };
+        outcome = { kind: 'unknown', code: 'PERFORMER_FAILED', message: nameOf(error) };
       }
-      return await settle(effect, attemptId, outcome);
+      return await settle(effect, begun, outcome);
     } catch (error) {
-      if (error instanceof EffectClaimLostError && outcome === null)
-        return { kind: 'nothing', because: 'the claim was lost' };
+      if (error instanceof EffectClaimLostError && outcome === null) return CLAIM_LOST;
       throw error;
     } finally {
       await prepared.release(outcome);
@@ -153,7 +164,9 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
         const ended = await ask(effect, performer);
         if (ended !== undefined) return ended;
       }
-      if (effect.firstSentAt === null && effect.sincePlannedMs > RECHECK_AFTER_MS) {
+      // Also before a sending is repeated long after: the money may have gone back while the answer was out.
+      const lastLookMs = effect.sinceSentMs ?? effect.sincePlannedMs;
+      if (lastLookMs > RECHECK_AFTER_MS) {
         const checked = await performer.recheck(effect);
         if (checked.kind !== 'fine') return await holdBack(effect, checked);
       }
@@ -164,7 +177,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       await store.release(effect, {
         afterMs: backoffMs(effect.refusals + 1, random()),
         code: 'TURN_FAILED',
-        message: (error as Error).message,
+        message: nameOf(error),
       });
       throw error;
     }

@@ -1,6 +1,7 @@
 import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
 import type { ClaimedEffect, EffectOrigin, EffectPlan, EffectState, EffectSubject } from './effect';
+import { storableJson } from './storable-json';
 
 /** Another worker has the effect now, or a person settled it; what this one was about to do must not happen. */
 export class EffectClaimLostError extends Error {
@@ -53,14 +54,33 @@ export interface AttemptRecord {
 
 type Claim = Pick<ClaimedEffect, 'id' | 'claimNo'>;
 
+/** One look at the peer or one sending, as it is kept for good. */
+export interface AttemptSummary {
+  id: string;
+  purpose: 'send' | 'cross-check';
+  number: number;
+  worker: string;
+  sessionId: string | null;
+  beganAt: Date;
+  durationMs: number | null;
+  stage: AttemptRecord['stage'];
+  code: string | null;
+  verdict: AttemptRecord['verdict'] | null;
+  detail: string | null;
+}
+
 export interface EffectStore {
   /** Inside the flow's transaction. `planned: false`: an effect with this key is there already and stays as it is. */
   plan(tx: Executor, plan: EffectPlan): Promise<{ id: string; planned: boolean; state: EffectState }>;
-  /** Parks effects that have not begun; one on its way is left to finish. Returns how many were parked. */
-  parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<number>;
+  /** Parks effects that have not begun; one on its way is left to finish. Returns the ids of those that were parked. */
+  parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<string[]>;
   claim(id: string, worker: string): Promise<EffectClaimResult>;
   /** Writes `sending` and the attempt's row before the first byte leaves. Throws EffectClaimLostError. */
-  begin(effect: ClaimedEffect, worker: string, sessionId: string | null): Promise<{ attemptId: string }>;
+  begin(
+    effect: ClaimedEffect,
+    worker: string,
+    sessionId: string | null,
+  ): Promise<{ attemptId: string; sending: number }>;
   /** Notes a question put to the peer, to be ended by `endAttempt`. */
   beginCrossCheck(effect: ClaimedEffect, worker: string): Promise<{ attemptId: string }>;
   endAttempt(attemptId: string, record: AttemptRecord): Promise<void>;
@@ -76,8 +96,11 @@ export interface EffectStore {
   provedNotThere(claim: Claim): Promise<boolean>;
   /** Gives an unsent or unknown effect back until later. Costs nothing. */
   release(claim: Claim, wait: { afterMs: number; code: string; message: string }): Promise<boolean>;
-  /** Effects whose worker died: those that were sending become unknown, the others are free. Returns both counts. */
-  recoverDead(): Promise<{ unknown: number; freed: number }>;
+  /**
+   * Effects whose worker died: those that were sending become unknown, the others are free. Returns both counts.
+   * Never the caller's own: after a stall of PostgreSQL its heartbeat is late too, and its answers are still to come.
+   */
+  recoverDead(caller: string): Promise<{ unknown: number; freed: number }>;
   /**
    * The same for rows that this living worker holds by its own mark but not in its hand: an answer of PostgreSQL that was
    * lost on the way back must not keep a row for ever. `inHand` lists every id it has begun to claim and not finished;
@@ -94,7 +117,19 @@ export interface EffectStore {
   list(filter: { state?: EffectState; limit: number }): Promise<EffectSummary[]>;
   counts(): Promise<{ kind: string; state: EffectState; count: number }[]>;
   /** A parked effect goes back to planned by a person's word, asking the peer first if told to. False: it is not parked. */
-  releaseParked(id: string, options: { checkFirst: boolean }): Promise<boolean>;
+  releaseParked(id: string, options: { checkFirst: boolean }, within?: Executor): Promise<boolean>;
+  /**
+   * A person's word that it has happened, or shall not. For parked and unknown effects that nobody has in hand.
+   * `done` is marked unverified: it is a word, not a proof. False: it is in another state or in hand.
+   */
+  resolveParked(
+    within: Executor,
+    id: string,
+    resolution: { as: 'done' | 'cancelled'; result: unknown },
+  ): Promise<boolean>;
+  /** By id or by key. */
+  find(idOrKey: string): Promise<EffectSummary | undefined>;
+  attemptsOf(id: string): Promise<AttemptSummary[]>;
 }
 
 const idArray = (ids: readonly string[]): SQL =>
@@ -133,6 +168,31 @@ interface ClaimedRow {
 }
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+interface SummaryRow {
+  id: string;
+  kind: string;
+  flow: string;
+  key: string;
+  lane: string | null;
+  title: string;
+  state: EffectState;
+  origin: EffectOrigin;
+  attempts: number;
+  subject: EffectSubject;
+  reason_code: string | null;
+  reason: string | null;
+  verified: boolean | null;
+  planned_at: string;
+  settled_at: string | null;
+}
+
+const summaryColumns = sql`id, kind, flow, key, lane, title, state, origin, attempts, subject, reason_code, reason, verified,
+  planned_at, settled_at`;
+
+function summaryOf({ reason_code, planned_at, settled_at, ...row }: SummaryRow): EffectSummary {
+  return { ...row, reasonCode: reason_code, plannedAt: new Date(planned_at), settledAt: date(settled_at) };
+}
 
 export function createEffectStore(database: Database): EffectStore {
   const { executor } = database;
@@ -195,12 +255,15 @@ export function createEffectStore(database: Database): EffectStore {
       return { id: existing.id, planned: false, state: existing.state };
     },
 
-    parkUnsent: (tx, key, reasonCode, reason) =>
-      changed(
+    parkUnsent: async (tx, key, reasonCode, reason) => {
+      const parked = await rows<{ id: string }>(
         tx,
-        sql`update effects.effects set state = 'parked', claimed_by = null, reason_code = ${reasonCode}, reason = ${reason}
-            where key = ${key} and state = 'planned'`,
-      ),
+        sql`update effects.effects set state = 'parked', claimed_by = null, reason_code = ${reasonCode}, reason = ${reason},
+              run = run + 1, queued_at = null
+            where key = ${key} and state = 'planned' returning id`,
+      );
+      return parked.map((row) => row.id);
+    },
 
     claim: async (id, worker) => {
       const row = await oneRow<ClaimedRow>(
@@ -245,7 +308,7 @@ export function createEffectStore(database: Database): EffectStore {
     },
 
     begin: async (effect, worker, sessionId) => {
-      const begun = await oneRow<{ id: string }>(
+      const begun = await oneRow<{ id: string; number: number }>(
         executor,
         sql`with begun as (
               update effects.effects set state = 'sending', attempts = attempts + 1, reason_code = null, reason = null,
@@ -253,10 +316,10 @@ export function createEffectStore(database: Database): EffectStore {
               where id = ${effect.id} and claim_no = ${effect.claimNo} and state = 'planned' and claimed_by = ${worker}
               returning id, attempts)
             insert into effects.attempts (effect_id, purpose, number, worker, claim_no, session_id)
-            select id, 'send', attempts, ${worker}, ${effect.claimNo}, ${sessionId} from begun returning id`,
+            select id, 'send', attempts, ${worker}, ${effect.claimNo}, ${sessionId} from begun returning id, number`,
       );
       if (begun === undefined) throw new EffectClaimLostError(effect.id);
-      return { attemptId: begun.id };
+      return { attemptId: begun.id, sending: begun.number };
     },
 
     beginCrossCheck: async (effect, worker) => {
@@ -280,8 +343,15 @@ export function createEffectStore(database: Database): EffectStore {
     settleDone: ({ id, claimNo }, { verified, result }) =>
       one(
         sql`update effects.effects set state = 'done', claimed_by = null, unknown_since = null, reason_code = null, reason = null,
-              verified = ${verified}, result = ${JSON.stringify(result ?? null)}::jsonb, settled_at = clock_timestamp(), refusals = 0
+              verified = ${verified}, result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), refusals = 0
             where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'sending', 'unknown')`,
+      ),
+
+    settleLate: (id, sending, { verified, result }) =>
+      one(
+        sql`update effects.effects set state = 'done', unknown_since = null, reason_code = null, reason = null,
+              verified = ${verified}, result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), refusals = 0
+            where id = ${id} and attempts = ${sending} and state in ('unknown', 'parked') and claimed_by is null`,
       ),
 
     settleRefused: ({ id, claimNo }, { code, message, afterMs, costs }) =>
@@ -317,7 +387,12 @@ export function createEffectStore(database: Database): EffectStore {
             where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'unknown')`,
       ),
 
-    recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`, 'WORKER_DIED', 'Its worker died while sending'),
+    recoverDead: (caller) =>
+      recover(
+        sql`claimed_by <> ${caller} and not claims.is_alive(claimed_by)`,
+        'WORKER_DIED',
+        'Its worker died while sending',
+      ),
 
     recoverLost: async (holder, inHand) => {
       const held = await rows<{ id: string; claim_no: string }>(
@@ -374,43 +449,43 @@ export function createEffectStore(database: Database): EffectStore {
       ),
 
     list: async ({ state, limit }) => {
+      const found = await rows<SummaryRow>(
+        executor,
+        sql`select ${summaryColumns} from effects.effects
+            where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+      );
+      return found.map(summaryOf);
+    },
+
+    find: async (idOrKey) => {
+      const by = /^\d{1,18}$/.test(idOrKey) ? sql`id = ${idOrKey}` : sql`key = ${idOrKey}`;
+      const row = await oneRow<SummaryRow>(executor, sql`select ${summaryColumns} from effects.effects where ${by}`);
+      return row === undefined ? undefined : summaryOf(row);
+    },
+
+    attemptsOf: async (id) => {
       const found = await rows<{
         id: string;
-        kind: string;
-        flow: string;
-        key: string;
-        lane: string | null;
-        title: string;
-        state: EffectState;
-        origin: EffectOrigin;
-        attempts: number;
-        subject: EffectSubject;
-        reason_code: string | null;
-        reason: string | null;
-        verified: boolean | null;
-        planned_at: string;
-        settled_at: string | null;
+        purpose: AttemptSummary['purpose'];
+        number: number;
+        worker: string;
+        session_id: string | null;
+        began_at: string;
+        duration_ms: number | null;
+        stage: AttemptRecord['stage'];
+        code: string | null;
+        verdict: AttemptRecord['verdict'] | null;
+        detail: string | null;
       }>(
         executor,
-        sql`select id, kind, flow, key, lane, title, state, origin, attempts, subject, reason_code, reason, verified, planned_at, settled_at
-            from effects.effects where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+        sql`select id, purpose, number, worker, session_id, began_at, duration_ms, stage, code, verdict, detail
+            from effects.attempts where effect_id = ${id} order by id`,
       );
-      return found.map((row) => ({
-        id: row.id,
-        kind: row.kind,
-        flow: row.flow,
-        key: row.key,
-        lane: row.lane,
-        title: row.title,
-        state: row.state,
-        origin: row.origin,
-        attempts: row.attempts,
-        subject: row.subject,
-        reasonCode: row.reason_code,
-        reason: row.reason,
-        verified: row.verified,
-        plannedAt: new Date(row.planned_at),
-        settledAt: date(row.settled_at),
+      return found.map(({ session_id, began_at, duration_ms, ...row }) => ({
+        ...row,
+        sessionId: session_id,
+        beganAt: new Date(began_at),
+        durationMs: duration_ms,
       }));
     },
 
@@ -420,12 +495,21 @@ export function createEffectStore(database: Database): EffectStore {
         sql`select kind, state, count(*)::int as count from effects.effects group by kind, state order by kind, state`,
       ),
 
-    releaseParked: (id, { checkFirst }) =>
-      one(
+    releaseParked: async (id, { checkFirst }, within) =>
+      (await changed(
+        within ?? executor,
         sql`update effects.effects set state = 'planned', reason_code = null, reason = null, refusals = 0, due_at = clock_timestamp(),
               run = run + 1, queued_at = null, check_first = ${checkFirst}
             where id = ${id} and state = 'parked'`,
-      ),
+      )) === 1,
+
+    resolveParked: async (within, id, { as, result }) =>
+      (await changed(
+        within,
+        sql`update effects.effects set state = ${as}, unknown_since = null, verified = ${as === 'done' ? false : null},
+              result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), run = run + 1, queued_at = null
+            where id = ${id} and state in ('parked', 'unknown') and claimed_by is null`,
+      )) === 1,
   };
 }
 

@@ -19,6 +19,7 @@ export {
   type TurnEnding,
 } from './effect-engine';
 export {
+  type AttemptSummary,
   createEffectReader,
   createEffectStore,
   type DueEffect,

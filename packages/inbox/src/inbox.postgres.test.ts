@@ -174,6 +174,18 @@ test('a row that a living worker holds by mark but not in hand is freed by itsel
   expect((await stateOf(inHand))?.state).toBe('processing');
 });
 
+test('a claim made while lost rows are looked for is not taken for a lost one', async () => {
+  const [lost, fresh] = [await recordOne(), await recordOne()];
+  await claimed(lost);
+  let claiming: Promise<unknown> | undefined;
+  await inbox.recoverLost(worker.id, () => {
+    claiming = inbox.claim(fresh, worker.id);
+    return [];
+  });
+  expect(await claiming).toMatchObject({ kind: 'claimed' });
+  expect([(await stateOf(lost))?.state, (await stateOf(fresh))?.state]).toEqual(['received', 'processing']);
+});
+
 test('a transaction that fails leaves the row unfinished', async () => {
   const event = await claimed(await recordOne());
   await expect(

@@ -459,6 +459,20 @@ describe('age', () => {
     expect(await pool.keep()).toMatchObject({ forgotten: 1 });
   });
 
+  // Found by the model test: forgotten by age while FileMaker still had it, the session made one more than the cap.
+  test('a session that FileMaker still says is busy is never forgotten, however old it is', async () => {
+    const pool = await services.pool('a', { cap: 1 });
+    const lease = await pool.lease(WAIT);
+    services.fileMaker.begin(lease.token);
+    await pool.giveBack(lease, 'quarantine');
+    for (let look = 0; look < 3; look += 1) {
+      await services.pass(19 * 60_000);
+      expect(await pool.keep()).toMatchObject({ looked: 1, waiting: 1, forgotten: 0 });
+    }
+    expect((await refusal(pool.lease(SHORT))).code).toBe('POOL_BUSY');
+    expect(services.fileMaker.mostLive).toBe(1);
+  });
+
   test('stopping leaves idle sessions to others; told to, it logs them out', async () => {
     const [a, b] = [await services.pool('a'), await services.pool('b')];
     const lease = await a.lease(WAIT);

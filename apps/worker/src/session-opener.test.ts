@@ -1,0 +1,54 @@
+import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
+import { createSessionOpener } from './session-opener';
+
+type Judgement = ConstructorParameters<typeof FileMakerError>[0];
+function failure(rest: Partial<Judgement>): FileMakerError {
+  return new FileMakerError(
+    {
+      code: 'FILEMAKER_UNKNOWN_CODE',
+      meaning: 'm',
+      stage: 'refused',
+      resend: 'yes',
+      session: 'drop',
+      circuit: false,
+      ...rest,
+    },
+    { endpoint: 'login' },
+  );
+}
+const opener = (client: Partial<FileMakerClient> = {}) => createSessionOpener(client as FileMakerClient);
+
+test.each<[string, unknown, string]>([
+  ['no room', failure({ code: 'FILEMAKER_CAPACITY' }), 'capacity'],
+  ['a wrong password', failure({ code: 'FILEMAKER_CREDENTIALS', halt: 'credentials' }), 'credentials'],
+  ['an account shut for a while', failure({ halt: 'login-attempts' }), 'credentials'],
+  ['no connection', failure({ stage: 'not-sent', circuit: true }), 'unavailable'],
+  ['a web server without FileMaker behind it', failure({ stage: 'unheard', circuit: true }), 'unavailable'],
+  ['an answer that was lost', failure({ stage: 'unheard', session: 'quarantine', circuit: true }), 'unheard'],
+  ['a refusal of its own', failure({ code: 'FILEMAKER_PRIVILEGES' }), 'other'],
+  ['something that is no error of the client', new TypeError('x'), 'unheard'],
+])('a login that met %s is told so', (_what, error, verdict) => {
+  expect(opener().classify(error)).toBe(verdict);
+});
+
+test.each([
+  [true, 'busy'],
+  [false, 'free'],
+  [undefined, 'untold'],
+])('a session whose use is told as %s is %s', async (inUse, use) => {
+  expect(await opener({ validateSession: async () => ({ inUse }) }).validate('t')).toBe(use);
+});
+
+test('a session that FileMaker does not know is gone, and closing it is no failure', async () => {
+  const gone = () => Promise.reject(failure({ code: 'FILEMAKER_INVALID_TOKEN' }));
+  const one = opener({ validateSession: gone, logout: gone });
+  expect(await one.validate('t')).toBe('gone');
+  await expect(one.close('t')).resolves.toBeUndefined();
+});
+
+test('a look or a logout that heard nothing is never taken for an answer', async () => {
+  const lost = () => Promise.reject(failure({ stage: 'unheard', session: 'quarantine' }));
+  const one = opener({ validateSession: lost, logout: lost });
+  await expect(one.validate('t')).rejects.toBeInstanceOf(FileMakerError);
+  await expect(one.close('t')).rejects.toBeInstanceOf(FileMakerError);
+});
