@@ -2,7 +2,7 @@
  * Who may import whom. Imports point down: apps and cli -> flows -> engine -> peers -> base; none sideways between flows
  * or peers, none up, no cycles. Each rule says why it exists.
  */
-const base = '^packages/(database|config|observability)/';
+const base = '^packages/(database|config|observability|node-runtime)/';
 const peers = '^packages/(stripe-client|filemaker-client|session-pool|payload-builder|amberflo-client)/';
 const engine = '^packages/(claims|gates|installation|inbox|effects|jobs|flow|operations|reconciliation|alerts)/';
 const billing = '^packages/(stripe-mirror|dunning|notices)/';
@@ -29,7 +29,7 @@ module.exports = {
       name: 'base-stands-alone',
       comment: 'No part of the base needs another; an app joins them.',
       severity: 'error',
-      from: { path: '^packages/(database|config|observability)/', pathNot: tests },
+      from: { path: '^packages/(database|config|observability|node-runtime)/', pathNot: tests },
       to: { path: base, pathNot: '^packages/$1/' },
     },
     {

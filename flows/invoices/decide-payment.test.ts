@@ -135,7 +135,7 @@ test('a late event of the time before the payment does not undo a payment', () =
   const late = input({
     session: { payment_status: 'unpaid', status: 'expired' },
     event: event('checkout.session.expired'),
-    state: { before: { status: 'paid', parkedCode: undefined }, otherSessions: [] },
+    state: { before: { status: 'paid', parkedCode: undefined, parkedEvent: undefined }, otherSessions: [] },
   });
   expect(kinds(decidePayment(late))).toEqual(['ignore']);
 });
@@ -162,10 +162,29 @@ test('a paid Session without an invoice id is parked once, however many events a
   const again = decidePayment(
     input({
       session: { metadata: {} },
-      state: { before: { status: 'parked', parkedCode: 'NO_INVOICE_ID' }, otherSessions: [] },
+      state: { before: { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_0' }, otherSessions: [] },
     }),
   );
   expect(kinds(again)).toEqual(['ignore']);
+});
+
+test('the event whose row tells a person parks again when it is worked on before the cause is mended', () => {
+  const before = { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_1' } as const;
+  const again = decidePayment(input({ session: { metadata: {} }, state: { before, otherSessions: [] } }));
+  expect(kinds(again)).toEqual(['write', 'park']);
+});
+
+test('a payment of which less was captured than the Session amounts to waits for a person', () => {
+  const plan = planned(decidePayment(input({ charge: { amount: 18_000, amount_captured: 6_000, currency: 'usd' } })));
+  expect(plan.parked?.reasonCode).toBe('captured-less');
+});
+
+test('a completed event that comes after the failure does not make a failed payment pending again', () => {
+  const before = { status: 'failed', parkedCode: undefined, parkedEvent: undefined } as const;
+  const decisions = decidePayment(
+    input({ session: { payment_status: 'unpaid' }, state: { before, otherSessions: [] } }),
+  );
+  expect(decisions).toMatchObject([{ kind: 'write', write: { row: { status: 'failed' } } }]);
 });
 
 test('the payer cannot choose the invoice: client_reference_id counts only where it is configured', () => {

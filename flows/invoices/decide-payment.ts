@@ -1,6 +1,6 @@
 import type { Decision, FlowEvent } from '@bridge/flow';
-import { buildInvoicePayload, type PayloadProfile } from '@bridge/payload-builder';
-import type { PaymentRow, ReversalRow } from './ledger';
+import { buildInvoicePayload, type PayloadNotice, type PayloadProfile } from '@bridge/payload-builder';
+import type { PaymentBefore, PaymentRow, ReversalRow } from './ledger';
 import type { InvoiceScripts, SessionSnapshot } from './ports';
 import type { SessionFacts } from './session-facts';
 import type { InvoicesSettings } from './settings';
@@ -9,7 +9,7 @@ export type InvoicesWrite = { table: 'payments'; row: PaymentRow } | { table: 'r
 
 export interface PaymentState {
   /** How this Session stood before. */
-  before: { status: PaymentRow['status']; parkedCode: string | undefined } | undefined;
+  before: PaymentBefore | undefined;
   /** Sessions that already have an effect for the same invoice. */
   otherSessions: readonly string[];
 }
@@ -34,7 +34,7 @@ export function payloadProfile(settings: InvoicesSettings): PayloadProfile {
 function paymentRow(
   facts: SessionFacts,
   status: PaymentRow['status'],
-  rest: { parkedCode?: string; effectKey?: string } = {},
+  rest: { parkedCode?: string; parkedEvent?: string; effectKey?: string } = {},
 ): PaymentRow {
   return {
     checkoutSessionId: facts.id,
@@ -46,26 +46,31 @@ function paymentRow(
     livemode: facts.livemode,
     status,
     parkedCode: rest.parkedCode,
+    parkedEvent: rest.parkedEvent,
     effectKey: rest.effectKey,
     paidAt: facts.paidAt,
     sessionCreatedAt: facts.createdAt,
   };
 }
 
-/** The same Session announced by another event and parked for the same reason: one note for a person is enough. */
+/**
+ * The same Session announced by another event and parked for the same reason: one note for a person is enough. The event
+ * that carries the note parks again when it is worked on again, so that the note cannot get lost.
+ */
 function parkSession(
-  facts: SessionFacts,
-  state: PaymentState,
+  { event, facts, state }: Pick<PaymentInput, 'event' | 'facts' | 'state'>,
   reasonCode: string,
   reason: string,
 ): Decision<InvoicesWrite>[] {
-  if (state.before?.status === 'parked' && state.before.parkedCode === reasonCode) {
+  const { before } = state;
+  if (before?.status === 'parked' && before.parkedCode === reasonCode && before.parkedEvent !== event.eventId) {
     return [
       { kind: 'ignore', reasonCode: 'PARKED_BEFORE', reason: `This Checkout Session is parked already: ${reason}` },
     ];
   }
+  const row = paymentRow(facts, 'parked', { parkedCode: reasonCode, parkedEvent: event.eventId });
   return [
-    { kind: 'write', write: { table: 'payments', row: paymentRow(facts, 'parked', { parkedCode: reasonCode }) } },
+    { kind: 'write', write: { table: 'payments', row } },
     { kind: 'park', reasonCode, reason },
   ];
 }
@@ -75,7 +80,11 @@ function whyParked(
   facts: SessionFacts,
   state: PaymentState,
   settings: InvoicesSettings,
+  notices: readonly PayloadNotice[],
 ): { reasonCode: string; reason: string } | undefined {
+  if (notices.includes('CAPTURED_LESS')) {
+    return { reasonCode: 'captured-less', reason: 'Less money was captured than the Checkout Session amounts to' };
+  }
   if (facts.disputed)
     return { reasonCode: 'payment-disputed', reason: 'The payment was disputed before its script could run' };
   if (facts.refunded)
@@ -102,7 +111,7 @@ function decidePaid(input: PaymentInput, facts: SessionFacts & { invoiceId: stri
     { invoiceId: facts.invoiceId, idempotencyKey: key, eventId: event.eventId },
     payloadProfile(settings),
   );
-  if (built.kind === 'refused') return parkSession(facts, state, built.code, built.message);
+  if (built.kind === 'refused') return parkSession(input, built.code, built.message);
   const call = {
     bytes: built.bytes,
     checkoutSessionId: facts.id,
@@ -111,9 +120,9 @@ function decidePaid(input: PaymentInput, facts: SessionFacts & { invoiceId: stri
   };
   const target = scripts.target('paid', call);
   if (target === undefined)
-    return parkSession(facts, state, 'NO_SCRIPT', 'No script is configured for a paid Checkout Session');
-  if (target.kind === 'park') return parkSession(facts, state, target.reasonCode, target.reason);
-  const parked = whyParked(facts, state, settings);
+    return parkSession(input, 'NO_SCRIPT', 'No script is configured for a paid Checkout Session');
+  if (target.kind === 'park') return parkSession(input, target.reasonCode, target.reason);
+  const parked = whyParked(facts, state, settings, built.notices);
   return [
     { kind: 'write', write: { table: 'payments', row: paymentRow(facts, 'paid', { effectKey: key }) } },
     {
@@ -176,23 +185,23 @@ export function decidePayment(input: PaymentInput): Decision<InvoicesWrite>[] {
     // A Session that was paid before stays paid: an older event that comes late must not undo it.
     if (state.before?.status === 'paid')
       return [{ kind: 'ignore', reasonCode: 'PAID_BEFORE', reason: 'This Checkout Session is recorded as paid' }];
-    const status =
-      facts.status === 'expired' ? 'expired' : event.type.endsWith('.async_payment_failed') ? 'failed' : 'pending';
+    const failed = event.type.endsWith('.async_payment_failed') || state.before?.status === 'failed';
+    const status = facts.status === 'expired' ? 'expired' : failed ? 'failed' : 'pending';
     return [
       { kind: 'write', write: { table: 'payments', row: paymentRow(facts, status) } },
-      ...decideFailed(input, status),
+      ...(event.type.endsWith('.async_payment_failed') ? decideFailed(input) : []),
     ];
   }
   if (facts.invoiceId === undefined) {
-    return parkSession(facts, state, 'NO_INVOICE_ID', 'The paid Checkout Session names no invoice');
+    return parkSession(input, 'NO_INVOICE_ID', 'The paid Checkout Session names no invoice');
   }
   return decidePaid(input, { ...facts, invoiceId: facts.invoiceId });
 }
 
 /** A delayed payment that failed runs a script of its own, when one is configured. */
-function decideFailed(input: PaymentInput, status: string): Decision<InvoicesWrite>[] {
+function decideFailed(input: PaymentInput): Decision<InvoicesWrite>[] {
   const { event, facts, scripts } = input;
-  if (status !== 'failed' || facts.invoiceId === undefined) return [];
+  if (facts.invoiceId === undefined) return [];
   const key = `invoice-payment-failed:${facts.id}`;
   const bytes = JSON.stringify({
     invoice_id: facts.invoiceId,
@@ -211,7 +220,8 @@ function decideFailed(input: PaymentInput, status: string): Decision<InvoicesWri
     paymentIntentId: facts.paymentIntentId,
     invoiceId: facts.invoiceId,
   });
-  if (target === undefined || target.kind === 'park') return [];
+  if (target === undefined) return [];
+  if (target.kind === 'park') return [{ kind: 'park', reasonCode: target.reasonCode, reason: target.reason }];
   return [
     {
       kind: 'effect',

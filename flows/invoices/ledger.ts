@@ -12,6 +12,8 @@ export interface PaymentRow {
   livemode: boolean;
   status: 'pending' | 'paid' | 'failed' | 'expired' | 'parked';
   parkedCode: string | undefined;
+  /** The event whose inbox row is parked for it. */
+  parkedEvent: string | undefined;
   effectKey: string | undefined;
   paidAt: Date | undefined;
   sessionCreatedAt: Date;
@@ -36,16 +38,16 @@ export async function lockInvoice(tx: Executor, invoiceId: string): Promise<void
   await tx.execute(sql`select 1 from flow_invoices.invoices where invoice_id = ${invoiceId} for update`);
 }
 
+export type PaymentBefore = Pick<PaymentRow, 'status' | 'parkedCode' | 'parkedEvent'>;
+
 /** How this Session stood before, locked. */
-export async function readPayment(
-  tx: Executor,
-  sessionId: string,
-): Promise<{ status: PaymentRow['status']; parkedCode: string | undefined } | undefined> {
-  const row = await oneRow<{ status: PaymentRow['status']; parked_code: string | null }>(
+export async function readPayment(tx: Executor, sessionId: string): Promise<PaymentBefore | undefined> {
+  const row = await oneRow<{ status: PaymentRow['status']; parked_code: string | null; parked_event: string | null }>(
     tx,
-    sql`select status, parked_code from flow_invoices.payments where checkout_session_id = ${sessionId} for update`,
+    sql`select status, parked_code, parked_event from flow_invoices.payments where checkout_session_id = ${sessionId} for update`,
   );
-  return row === undefined ? undefined : { status: row.status, parkedCode: row.parked_code ?? undefined };
+  if (row === undefined) return undefined;
+  return { status: row.status, parkedCode: row.parked_code ?? undefined, parkedEvent: row.parked_event ?? undefined };
 }
 
 /** Other Sessions that have an effect for this invoice. */
@@ -61,13 +63,13 @@ export async function otherPaymentsOfInvoice(tx: Executor, invoiceId: string, se
 export async function writePayment(tx: Executor, row: PaymentRow): Promise<void> {
   await tx.execute(
     sql`insert into flow_invoices.payments (checkout_session_id, payment_intent_id, charge_id, invoice_id, amount_total, currency, livemode,
-          status, parked_code, effect_key, paid_at, session_created_at)
+          status, parked_code, parked_event, effect_key, paid_at, session_created_at)
         values (${row.checkoutSessionId}, ${row.paymentIntentId === '' ? null : row.paymentIntentId}, ${row.chargeId ?? null}, ${row.invoiceId ?? null},
-          ${row.amountTotal}, ${row.currency}, ${row.livemode}, ${row.status}, ${row.parkedCode ?? null}, ${row.effectKey ?? null},
+          ${row.amountTotal}, ${row.currency}, ${row.livemode}, ${row.status}, ${row.parkedCode ?? null}, ${row.parkedEvent ?? null}, ${row.effectKey ?? null},
           ${row.paidAt?.toISOString() ?? null}::timestamptz, ${row.sessionCreatedAt.toISOString()}::timestamptz)
         on conflict (checkout_session_id) do update set payment_intent_id = excluded.payment_intent_id, charge_id = excluded.charge_id,
           invoice_id = excluded.invoice_id, amount_total = excluded.amount_total, currency = excluded.currency, status = excluded.status,
-          parked_code = excluded.parked_code, effect_key = excluded.effect_key, paid_at = excluded.paid_at, updated_at = clock_timestamp()`,
+          parked_code = excluded.parked_code, parked_event = excluded.parked_event, effect_key = excluded.effect_key, paid_at = excluded.paid_at, updated_at = clock_timestamp()`,
   );
 }
 

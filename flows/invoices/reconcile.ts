@@ -5,6 +5,9 @@ import type { InvoicesPeers, SessionSnapshot } from './ports';
 import { readSessionFacts } from './session-facts';
 import type { InvoicesSettings } from './settings';
 
+/** Counted from the payment, not from the Session's birth. */
+const LEAVE_TO_WEBHOOKS_MS = 10 * 60_000;
+
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Listed Sessions carry their PaymentIntent and its charge inside. */
@@ -33,6 +36,9 @@ export async function* reconcileInvoices(
     );
     for (const facts of paid) {
       if (known.has(facts.id)) continue;
+      // The webhook of a payment is on its way for a while; found first, it would begin with a needless question.
+      if (facts.paidAt !== undefined && facts.paidAt.getTime() > window.until.getTime() - LEAVE_TO_WEBHOOKS_MS)
+        continue;
       yield {
         class: 'paid-not-recorded',
         objectId: facts.id,

@@ -1,10 +1,3 @@
-import { loadConfig } from '@bridge/config';
-import { flowNames } from '@bridge/flows';
-import { runApp } from '@bridge/observability';
-import { startIngress } from './start-ingress';
+import { onSuitableNode } from '@bridge/node-runtime';
 
-void runApp({
-  name: 'ingress',
-  configure: () => loadConfig('ingress', process.env, { knownFlows: flowNames }),
-  start: startIngress,
-});
+onSuitableNode(() => import('./run.js'));

@@ -19,3 +19,13 @@ test.each(['ada:plain-password', 'ada:scrypt1$aa', 'ada:$2b$10$abcdefghijklmnopq
     );
   },
 );
+
+test('a flow that this build does not have, and a delivery that is not built, end the start with all faults named', () => {
+  expect(configureScheduler({ ...env, FLOWS: 'invoices' }).flows).toEqual(['invoices']);
+  expect(() => configureScheduler({ ...env, FLOWS: 'invoices,bokings', STRIPE_DELIVERY: 'pull' })).toThrow(
+    expect.objectContaining({
+      exitCode: 78,
+      message: expect.stringMatching(/STRIPE_DELIVERY: .*FLOWS: names a flow/s),
+    }),
+  );
+});

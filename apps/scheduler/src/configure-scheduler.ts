@@ -1,4 +1,5 @@
 import { type ConfigByRole, ConfigurationError, loadConfig } from '@bridge/config';
+import { flowNames } from '@bridge/flows';
 import { parseConsoleAdmin } from '@bridge/operations';
 
 export type SchedulerConfig = ConfigByRole['scheduler'] & {
@@ -7,7 +8,7 @@ export type SchedulerConfig = ConfigByRole['scheduler'] & {
 
 /** The configuration, with the one thing checked that only the scheduler can read: a hash that no password would fit. */
 export function configureScheduler(env: NodeJS.ProcessEnv = process.env): SchedulerConfig {
-  const config = loadConfig('scheduler', env);
+  const config = loadConfig('scheduler', env, { knownFlows: flowNames });
   const { admin } = config.console;
   const consoleAdmin = admin === undefined ? undefined : parseConsoleAdmin(admin);
   if (admin !== undefined && consoleAdmin === undefined) {

@@ -1,5 +1,3 @@
-import { runApp } from '@bridge/observability';
-import { configureScheduler } from './configure-scheduler';
-import { startScheduler } from './start-scheduler';
+import { onSuitableNode } from '@bridge/node-runtime';
 
-void runApp({ name: 'scheduler', configure: () => configureScheduler(), start: startScheduler });
+onSuitableNode(() => import('./run.js'));

@@ -9,7 +9,7 @@ import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
 import { createGates } from '@bridge/gates';
 import { createInbox } from '@bridge/inbox';
 import { confirmPeer, fingerprint, readInstallation } from '@bridge/installation';
-import { createJobWorker, createProducer, effectJob, type JobEnding, queuePrefix } from '@bridge/jobs';
+import { createJobWorker, createProducer, effectJob, type JobEnding, type QueueName, queuePrefix } from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
 import { allMigrations } from '@bridge/operations';
 import { createSessionPool } from '@bridge/session-pool';
@@ -18,6 +18,7 @@ import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-ac
 import { probeFileMaker } from './filemaker-probe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
+import { watchJobs } from './job-watch';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
 import { reconcileFlow } from './reconcile-flow';
 import { settledWithin } from './repeat';
@@ -30,8 +31,12 @@ type WorkerConfig = ConfigByRole['worker'];
 
 /** How long a job in hand waits for a FileMaker session before it goes back to the queue. */
 const LEASE_WAIT_MS = 5_000;
-/** Added to the client's patience: a lease must outlive its call. */
+/** A hand-off that is sent again looks, runs and verifies on one lease. */
+const CALLS_PER_LEASE = 3;
+/** Added to the client's patience: a lease must outlive its calls. */
 const LEASE_MARGIN_MS = 15_000;
+/** A heartbeat that takes longer has missed its purpose; the next one comes. */
+const HEARTBEAT_TIMEOUT_MS = 3_000;
 const PROBE_LEASE_WAIT_MS = 2_000;
 /** Two calls and the wait for a session stay below `PROBE_HOLD_MS` of `gates`. */
 const PROBE_CALL_MS = 2_500;
@@ -77,13 +82,23 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     return (error) => log({ err: error });
   };
   const database = createDatabase({
-    ...config.database,
+    url: config.database.url,
+    // One of the connections is the heartbeat's.
+    poolMax: Math.max(1, config.database.poolMax - 1),
     applicationName: 'bridge-worker',
     onConnectionError: onError('PostgreSQL'),
   });
   const installation = await readInstallation(database);
   await confirmPeer(database, 'filemaker', fingerprint(filemaker.url, filemaker.database));
-  const registration = await registerWorker(database, { app: 'worker', onHeartbeatFailure: onError('heartbeat') });
+  // On a connection of its own: a full pool must not look like death.
+  const heartbeat = createDatabase({
+    url: config.database.url,
+    poolMax: 1,
+    applicationName: 'bridge-worker-heartbeat',
+    statementTimeoutMs: HEARTBEAT_TIMEOUT_MS,
+    onConnectionError: onError('heartbeat'),
+  });
+  const registration = await registerWorker(heartbeat, { app: 'worker', onHeartbeatFailure: onError('heartbeat') });
   const prefix = queuePrefix(config.redis.prefix, installation.id);
   const producer = createProducer({ redisUrl: config.redis.url, prefix, onError: onError('Redis') });
 
@@ -113,7 +128,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     opener: createSessionOpener(client),
     cap: filemaker.maxSessions,
     scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
-    leaseMs: filemaker.timeoutSeconds * 1_000 + LEASE_MARGIN_MS,
+    leaseMs: filemaker.timeoutSeconds * 1_000 * CALLS_PER_LEASE + LEASE_MARGIN_MS,
     tokenKeys: tokenKeys(filemaker),
     owner: registration.id,
     isOwnerAlive: (owners) => registration.alive(owners),
@@ -202,7 +217,8 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     onError: onError('stripe-events'),
     handle: async ({ inboxId }) => {
       const ending = await road.turn(inboxId);
-      if (ending.kind === 'processed' && performs) await enqueueEffects(ending.plannedEffectIds);
+      // Parked ones too: their job ends as failed with the reason, so that the board shows them.
+      if (ending.kind === 'processed' && performs) await enqueueEffects([...ending.planned, ...ending.parked]);
       return eventJobEnding(ending);
     },
   });
@@ -285,9 +301,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   });
 
   // Effects are enqueued after the commit; should this fail, the sweep does it a second later.
-  async function enqueueEffects(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    await producer.enqueue(ids.map((id) => effectJob({ id, run: 0 }))).catch(onError('enqueue'));
+  async function enqueueEffects(rows: readonly { id: string; run: number }[]): Promise<void> {
+    if (rows.length === 0) return;
+    await producer.enqueue(rows.map((row) => effectJob(row))).catch(onError('enqueue'));
   }
   async function enqueueNext(lane: string | null): Promise<void> {
     const head = lane === null ? undefined : await effects.head(lane);
@@ -301,9 +317,20 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     const { cap: _cap, effectiveCap: _effective, ...states } = await pool.census();
     return Object.entries(states).map(([state, value]) => ({ labels: { state }, value }));
   });
+  const jobWatch = watchJobs(
+    [
+      { queue: 'stripe-events', worker: eventWorker, waiting: () => waitingIn('stripe-events') },
+      ...(effectWorker === undefined
+        ? []
+        : [{ queue: 'filemaker-effects', worker: effectWorker, waiting: () => waitingIn('filemaker-effects') }]),
+    ],
+    onError('job watch'),
+  );
+  const waitingIn = (queue: QueueName): Promise<number> => producer.ask(() => producer.queue(queue).getWaitingCount());
   const ops = createOpsServer({
     ...config.ops,
     metrics,
+    healthz: () => jobWatch.fault(),
     readyz: async () => {
       const postgres = await database.ping().then(
         () => 'ok',
@@ -340,6 +367,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
       await Promise.all([
         sweeping.stop(),
         watch.stop(),
+        jobWatch.stop(),
         eventWorker.stop(deadlineMs),
         effectWorker?.stop(deadlineMs),
         reconcileWorker.stop(deadlineMs),
@@ -360,7 +388,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         ]),
         LAST_STEPS_MS / 2,
       );
-      await settledWithin(database.close(), LAST_STEPS_MS / 2);
+      await settledWithin(Promise.allSettled([database.close(), heartbeat.close()]), LAST_STEPS_MS / 2);
     },
   };
 }

@@ -1,9 +1,3 @@
-import { loadConfig } from '@bridge/config';
-import { runApp } from '@bridge/observability';
-import { startWorker } from './create-worker';
+import { onSuitableNode } from '@bridge/node-runtime';
 
-void runApp({
-  name: 'worker',
-  configure: () => loadConfig('worker'),
-  start: ({ config, logger }) => startWorker(config, logger),
-});
+onSuitableNode(() => import('./run.js'));

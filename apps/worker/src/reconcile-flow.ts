@@ -39,6 +39,8 @@ export async function reconcileFlow(
     let recorded = 0;
     if (since >= until) return { found, recorded };
     for await (const finding of flow.reconcile({ since, until }, options.database.executor)) {
+      // It is on its way already: the event about it waits to be worked on.
+      if (await options.inbox.hasUnfinished(finding.objectId)) continue;
       const { replay } = finding;
       const body = {
         id: replay.eventId,

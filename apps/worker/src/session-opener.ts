@@ -18,7 +18,11 @@ export function createSessionOpener(client: FileMakerClient): SessionOpener {
         const { inUse } = await client.validateSession(token);
         return inUse === undefined ? 'untold' : inUse ? 'busy' : 'free';
       } catch (error) {
-        if (error instanceof FileMakerError && error.session === 'drop') return 'gone';
+        if (!(error instanceof FileMakerError)) throw error;
+        if (error.session === 'drop') return 'gone';
+        // Servers before the flag have no such endpoint: they answer, and do not tell.
+        const answered = error.stage === 'refused' || error.httpStatus === 404 || error.httpStatus === 405;
+        if (answered && !(error.circuit && error.apiCode !== undefined)) return 'untold';
         throw error;
       }
     },

@@ -22,10 +22,10 @@ export interface SweepingOptions {
 }
 
 /** The inbox and the effects as the sweep sees them. */
-function sources(inbox: Inbox, effects: EffectStore, performs: boolean): SweepSource[] {
+function sources({ inbox, effects, registration, performs }: SweepingOptions): SweepSource[] {
   const events: SweepSource<{ id: string; eventId: string; run: number; queued: boolean }> = {
     queue: 'stripe-events',
-    recoverDead: () => inbox.recoverDead(),
+    recoverDead: async () => (registration.mayJudge() ? inbox.recoverDead(registration.id) : 0),
     due: (limit, lookedAtMs) => inbox.due(limit, lookedAtMs),
     markQueued: (ids) => inbox.markQueued(ids),
     replan: (ids) => inbox.replan(ids),
@@ -35,7 +35,8 @@ function sources(inbox: Inbox, effects: EffectStore, performs: boolean): SweepSo
   const scripts: SweepSource = {
     queue: 'filemaker-effects',
     recoverDead: async () => {
-      const { unknown, freed } = await effects.recoverDead();
+      if (!registration.mayJudge()) return 0;
+      const { unknown, freed } = await effects.recoverDead(registration.id);
       return unknown + freed;
     },
     due: (limit, lookedAtMs) => effects.due(limit, lookedAtMs),
@@ -52,7 +53,7 @@ function sources(inbox: Inbox, effects: EffectStore, performs: boolean): SweepSo
  * agree with PostgreSQL. On a process timer, so that a lost Redis cannot stop it.
  */
 export function startSweeping(options: SweepingOptions): Repeating {
-  const swept = sources(options.inbox, options.effects, options.performs);
+  const swept = sources(options);
   return repeat(
     async () => {
       await options.effects.recoverLost(options.registration.id, () => options.engine.inHand());

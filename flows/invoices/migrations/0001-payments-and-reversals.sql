@@ -18,6 +18,7 @@ create table flow_invoices.payments (
   livemode            boolean not null,
   status              text not null check (status in ('pending', 'paid', 'failed', 'expired', 'parked')),
   parked_code         text,
+  parked_event        text,                     -- the event that told a person; it parks again when it is worked on again
   effect_key          text,
   paid_at             timestamptz,
   session_created_at  timestamptz not null,

@@ -6,6 +6,8 @@ import { sql } from 'drizzle-orm';
 export const HEARTBEAT_MS = 1_000;
 /** A worker unheard for so long is dead; the number stands in claims.is_alive too. */
 export const DEAD_AFTER_MS = 5_000;
+/** Between two heartbeats that came in time. */
+const GAP_MS = 2 * HEARTBEAT_MS + 500;
 /** Rows of dead workers are kept for the post-mortem, then removed. */
 const FORGET_AFTER_DAYS = 7;
 
@@ -21,6 +23,11 @@ export interface WorkerRegistration {
   dropDuty(name: string): Promise<void>;
   /** Which of these workers are alive. */
   alive(workers: readonly string[]): Promise<Set<string>>;
+  /**
+   * Whether this process may judge others: it has itself beaten without a gap for as long as a silence means death. After
+   * a stall of PostgreSQL everybody's heartbeat is late, and nobody is dead.
+   */
+  mayJudge(): boolean;
   /** Milliseconds since the last heartbeat that reached PostgreSQL, on this machine's monotonic clock. */
   silentMs(): number;
   /** Ends the heartbeat and frees every claim at once. Safe to call twice. */
@@ -40,13 +47,16 @@ export async function registerWorker(
         and id not in (select held_by from claims.duties)`,
   );
   let lastBeat = performance.now();
+  let steadySince = lastBeat;
   let beating = false;
   const timer = setInterval(() => {
     if (beating) return; // a slow database gets one question at a time
     beating = true;
     changed(database.executor, sql`update claims.workers set heartbeat_at = clock_timestamp() where id = ${id}`)
       .then(() => {
-        lastBeat = performance.now();
+        const now = performance.now();
+        if (now - lastBeat > GAP_MS) steadySince = now;
+        lastBeat = now;
       })
       .catch((error: Error) => options.onHeartbeatFailure?.(error))
       .finally(() => {
@@ -79,6 +89,10 @@ export async function registerWorker(
         )}]::text[]) as id where claims.is_alive(id)`,
       );
       return new Set(found.map((row) => row.id));
+    },
+    mayJudge: () => {
+      const now = performance.now();
+      return now - lastBeat <= GAP_MS && now - steadySince >= DEAD_AFTER_MS;
     },
     silentMs: () => performance.now() - lastBeat,
     stop: () => {

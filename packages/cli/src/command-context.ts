@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '@bridge/config';
 import { createDatabase, type Database } from '@bridge/database';
 import { flowMigrations } from '@bridge/flows';
 import { allMigrations } from '@bridge/operations';
+import { commandEnvironment } from './environment-file';
 
 /** All migrations of this build, in order. */
 export const migrationSources = allMigrations(flowMigrations);
@@ -17,9 +18,12 @@ export function operatorAtKeyboard(): string {
   }
 }
 
+/** The configuration of a command: from the environment, or from `.env` when the environment names no database. */
+export const commandConfig = (): Config => loadConfig('cli', commandEnvironment());
+
 /** Opens the database for one command and closes it whatever happens. */
 export async function withDatabase<T>(work: (parts: { database: Database; config: Config }) => Promise<T>): Promise<T> {
-  const config = loadConfig('cli');
+  const config = commandConfig();
   const database = createDatabase({
     url: config.database.url,
     poolMax: config.database.poolMax,

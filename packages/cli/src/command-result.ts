@@ -8,6 +8,8 @@ export interface CommandResult {
   text: (output: Output) => string;
   /** False: something was found or refused, exit 1. */
   fine: boolean;
+  /** The command has printed JSON lines before: its result is one more line. */
+  oneLine?: true;
   /** Zone of the times in the text; a command that shows times gives it. Default UTC. */
   timeZone?: string;
 }

@@ -5,10 +5,12 @@ import { addEffectsList } from './commands/effects-list';
 import { addEffectsRelease } from './commands/effects-release';
 import { addEventsList } from './commands/events-list';
 import { addEventsReprocess } from './commands/events-reprocess';
+import { addInit } from './commands/init';
 import { addMigrate } from './commands/migrate';
 import { addPause } from './commands/pause';
 import { addResume } from './commands/resume';
 import { addStatus } from './commands/status';
+import { addUp } from './commands/up';
 import { addUserAdd } from './commands/user-add';
 import { examples } from './options';
 
@@ -22,9 +24,11 @@ export function createProgram(report: (work: () => Promise<CommandResult>) => Pr
     .configureHelp({ helpWidth: 100, showGlobalOptions: false })
     .addHelpText(
       'after',
-      `${examples('./bridge migrate', './bridge status', './bridge effects list --state parked')}\nExit codes: 0 fine, 1 something found or failed, 2 wrong usage, 78 faulty configuration.\n`,
+      `${examples('./bridge init', './bridge migrate', './bridge up', './bridge status', './bridge effects list --state parked')}\nExit codes: 0 fine, 1 something found or failed, 2 wrong usage, 78 faulty configuration.\n`,
     );
+  addInit(program, report);
   addMigrate(program, report);
+  addUp(program, report);
   addStatus(program, report);
   const events = program.command('events').description('What arrived from Stripe.');
   addEventsList(events, report);

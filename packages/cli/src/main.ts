@@ -11,7 +11,8 @@ async function main(args: readonly string[]): Promise<number> {
   const report = async (work: () => Promise<CommandResult>): Promise<void> => {
     const result = await work();
     const output = createOutput({ timeZone: result.timeZone ?? 'UTC' });
-    process.stdout.write(`${json ? JSON.stringify(result.json, null, 2) : result.text(output)}\n`);
+    const spaces = result.oneLine === true ? 0 : 2;
+    process.stdout.write(`${json ? JSON.stringify(result.json, null, spaces) : result.text(output)}\n`);
     if (!result.fine) exitCode = 1;
   };
   try {

@@ -1,7 +1,7 @@
 import { LIST_LIMIT_MAX } from '@bridge/operations';
 import { InvalidArgumentError, Option } from 'commander';
 
-export const jsonOption = (): Option => new Option('--json', 'print one JSON object instead of text');
+export const jsonOption = (does = 'print one JSON object instead of text'): Option => new Option('--json', does);
 
 export function limitOption(): Option {
   return new Option('--limit <count>', `rows at most, 1 to ${LIST_LIMIT_MAX}`).default(20).argParser((text) => {

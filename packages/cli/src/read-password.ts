@@ -5,7 +5,7 @@ export const PASSWORD_LENGTH_MIN = 10;
 
 /** From a terminal: asked twice and not shown. From a pipe: its first line. */
 export async function readPassword(input: NodeJS.ReadStream = process.stdin): Promise<string> {
-  const password = input.isTTY ? await ask(input, 'Password: ') : await readFirstLine(input);
+  const password = input.isTTY ? await askHidden(input, 'Password: ') : await readFirstLine(input);
   if (password.length < PASSWORD_LENGTH_MIN || password.length > PASSWORD_LENGTH_MAX) {
     throw new CommandError(
       'PASSWORD_UNFIT',
@@ -13,7 +13,7 @@ export async function readPassword(input: NodeJS.ReadStream = process.stdin): Pr
       2,
     );
   }
-  if (input.isTTY && (await ask(input, 'Once more: ')) !== password)
+  if (input.isTTY && (await askHidden(input, 'Once more: ')) !== password)
     throw new CommandError('PASSWORDS_DIFFER', 'The two passwords differ.', 2);
   return password;
 }
@@ -28,7 +28,8 @@ async function readFirstLine(input: NodeJS.ReadStream): Promise<string> {
   return (text.split('\n')[0] ?? '').replace(/\r$/, '');
 }
 
-function ask(input: NodeJS.ReadStream, question: string): Promise<string> {
+/** Asks on a terminal without showing what is typed. */
+export function askHidden(input: NodeJS.ReadStream, question: string): Promise<string> {
   process.stderr.write(question);
   input.setRawMode(true);
   input.setEncoding('utf8');

@@ -34,6 +34,7 @@ export const filemakerVariables = z.object({
   }),
   FILEMAKER_CA_FILE: variable(text, {
     default: 'none',
+    accepts: 'path of a file',
     meaning: 'PEM file with the certificates to trust for FILEMAKER_URL, for a server with a private certificate.',
     roles,
   }),

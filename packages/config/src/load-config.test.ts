@@ -135,9 +135,16 @@ describe('loadConfig', () => {
     expect(loadConfig('cli', { ...complete, MODE: '', TIMEZONE: '' })).toMatchObject({ mode: 'live', timezone: 'UTC' });
   });
 
-  test('pull delivery needs no webhook secret', () => {
-    const env = { DATABASE_URL: complete.DATABASE_URL, REDIS_URL: complete.REDIS_URL, STRIPE_DELIVERY: 'pull' };
-    expect(loadConfig('ingress', env).stripe.webhookSecrets).toEqual([]);
+  test('delivery by pull, which nothing does yet, is a fault in every app: no event would ever come', () => {
+    for (const role of ['ingress', 'worker', 'scheduler'] as const) {
+      expect(faultsOf(role, { ...complete, STRIPE_DELIVERY: 'pull' })).toEqual({
+        STRIPE_DELIVERY: 'pull is not built yet; use webhook',
+      });
+      expect(faultsOf(role, { ...complete, STRIPE_DELIVERY: 'webhook' })).toEqual({});
+    }
+    const { STRIPE_WEBHOOK_SECRETS, ...unsigned } = complete;
+    const faults = Object.keys(faultsOf('ingress', { ...unsigned, STRIPE_DELIVERY: 'pull' }));
+    expect(faults.sort()).toEqual(['STRIPE_DELIVERY', 'STRIPE_WEBHOOK_SECRETS']);
   });
 
   test('a worker without the invoices flow needs no FileMaker, and half a FileMaker is a fault everywhere it is read', () => {
@@ -307,14 +314,17 @@ describe('loadConfig', () => {
     );
   });
 
-  test('a flow that this build does not have is a fault', () => {
-    const knownFlows = ['invoices', 'bookings'];
-    const env = { ...complete, FLOWS: 'invoices,bokings' };
-    expect(() => loadConfig('worker', env, { knownFlows })).toThrow(
-      'FLOWS: names a flow that this build does not have',
-    );
-    expect(loadConfig('worker', { ...complete, FLOWS: 'bookings' }, { knownFlows }).flows).toEqual(['bookings']);
-  });
+  test.each(['ingress', 'worker', 'scheduler', 'cli'] as const)(
+    '%s: a flow that this build does not have is a fault',
+    (role) => {
+      const knownFlows = ['invoices', 'bookings'];
+      const env = { ...complete, FLOWS: 'invoices,bokings' };
+      expect(() => loadConfig(role, env, { knownFlows })).toThrow(
+        'FLOWS: names a flow that this build does not have; there are: invoices, bookings',
+      );
+      expect(loadConfig('worker', { ...complete, FLOWS: 'bookings' }, { knownFlows }).flows).toEqual(['bookings']);
+    },
+  );
 
   test('the configuration is frozen through and through', () => {
     const config = loadConfig('worker', complete);

@@ -180,9 +180,9 @@ function readStripe(role: Role, values: Partial<Environment>, need: Need, fault:
   const livemode = apiKey === undefined ? undefined : apiKey.includes('_live_');
   const delivery = values.STRIPE_DELIVERY ?? 'webhook';
   if (role === 'worker') need('STRIPE_API_KEY', 'the worker reads every payment at Stripe before it acts');
-  if (role === 'ingress' && delivery === 'webhook') {
-    need('STRIPE_WEBHOOK_SECRETS', 'without it no webhook can be verified; or set STRIPE_DELIVERY to pull');
-  }
+  if (role === 'ingress') need('STRIPE_WEBHOOK_SECRETS', 'without it no webhook can be verified');
+  // An app that started with it would wait for events that nobody fetches.
+  if (role !== 'cli' && delivery === 'pull') fault('STRIPE_DELIVERY', 'pull is not built yet; use webhook');
   const apiBase = values.STRIPE_API_BASE ?? 'https://api.stripe.com';
   const base = new URL(apiBase);
   if (livemode === true && base.protocol === 'http:' && !isLoopback(base)) {

@@ -27,7 +27,7 @@ export const stripeVariables = z.object({
     roles: ['worker', 'scheduler', 'cli'],
   }),
   STRIPE_WEBHOOK_SECRETS: variable(list(webhookSecretFault), {
-    default: 'none, required by the ingress unless STRIPE_DELIVERY is pull',
+    default: 'none, required by the ingress',
     meaning:
       'Signing secrets of the webhook endpoints (whsec_…), comma-separated; each is accepted, so that a roll loses nothing.',
     secret: true,
@@ -35,7 +35,7 @@ export const stripeVariables = z.object({
   }),
   STRIPE_DELIVERY: variable(oneOf('webhook', 'pull'), {
     default: 'webhook',
-    notYet: '`pull` is not built yet: only `webhook` brings events.',
+    notYet: '`pull` is not built yet and a fault in every app: only `webhook` brings events.',
     meaning: '`pull`: no open port; the worker fetches events from Stripe each minute.',
   }),
   STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {
@@ -53,8 +53,9 @@ export interface StripeConfig {
   readonly livemode: boolean | undefined;
   /** Origin, no trailing slash. */
   readonly apiBase: string;
-  /** Secret. Empty with `delivery` pull, and outside the ingress. */
+  /** Secret. Empty outside the ingress. */
   readonly webhookSecrets: readonly string[];
+  /** `webhook` in every app; only the command line reads `pull` without complaint. */
   readonly delivery: 'webhook' | 'pull';
   readonly readsPerSecond: number;
 }

@@ -12,6 +12,7 @@ import { type VariableDescription, variable, variableRegistry } from './variable
 const fileVariables = z.object({
   BRIDGE_CONFIG: variable(text, {
     default: 'none',
+    accepts: 'path of a file',
     meaning:
       'Path of a YAML file: facts with layout, script, contract and probe, the payload profile, instalments. Its JSON Schema comes from the same source as its check.',
   }),

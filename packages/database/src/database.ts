@@ -120,13 +120,20 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
+    // Cutting ends every wait below: whatever still runs on a connection fails, and the goodbye needs no answer.
     const timer = setTimeout(() => {
       for (const client of connections) cut(client);
     }, CLOSE_MS);
+    const gone = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (connections.size === 0) resolve();
+      };
+      pool.on('remove', look);
+      look();
+    });
     try {
-      await pool.end();
       // `end` counts a connection out before its goodbye is answered.
-      await Promise.all([...connections].map((client) => new Promise((gone) => client.once('end', gone))));
+      await Promise.all([pool.end(), gone]);
     } finally {
       clearTimeout(timer);
     }

@@ -211,7 +211,7 @@ test('case I: a worker that dies while sending leaves an unknown, never a planne
   await store.begin(claim.effect, dying.id, 'session/1');
   expect(await store.claim(id, worker.id)).toMatchObject({ kind: 'nothing', because: 'in hand' });
   await makeDead(dying.id);
-  expect(await store.recoverDead()).toEqual({ unknown: 1, freed: 0 });
+  expect(await store.recoverDead(worker.id)).toEqual({ unknown: 1, freed: 0 });
   const { engine, books } = setup({ checks: [{ kind: 'not-there' }] });
   expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
   expect(books).toMatchObject({ asked: 1 });
@@ -223,7 +223,7 @@ test('a worker that dies before sending loses only its claim', async () => {
   const id = await plan();
   await store.claim(id, dying.id);
   await makeDead(dying.id);
-  expect(await store.recoverDead()).toEqual({ unknown: 0, freed: 1 });
+  expect(await store.recoverDead(worker.id)).toEqual({ unknown: 0, freed: 1 });
   const { engine, books } = setup();
   expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
   expect(books.asked).toBe(0);
@@ -245,6 +245,63 @@ test('case J: a worker that lost its claim can neither begin nor settle', async 
   await slow.stop();
 });
 
+test("the peer's own word is never dropped: an answer that comes after the claim was lost settles what is unknown or parked", async () => {
+  const [unknown, again] = [await plan(), await plan()];
+  for (const id of [unknown, again]) {
+    const claim = await store.claim(id, worker.id);
+    if (claim.kind !== 'claimed') throw new Error('not claimed');
+    const { sending } = await store.begin(claim.effect, worker.id, null);
+    await store.recoverLost(worker.id, () => []);
+    if (id === again) {
+      const asked = await store.claim(id, worker.id);
+      if (asked.kind !== 'claimed') throw new Error('not claimed');
+      await store.provedNotThere(asked.effect);
+      await store.begin(asked.effect, worker.id, null);
+    }
+    expect(await store.settleLate(id, sending, { verified: true, result: null })).toBe(id === unknown);
+  }
+  expect(await row(unknown)).toMatchObject({ state: 'done', verified: true });
+  expect(await row(again)).toMatchObject({ state: 'sending', attempts: 2 });
+  await store.recoverLost(worker.id, () => []);
+});
+
+test('after a stall of PostgreSQL nobody takes its own effects for dead', async () => {
+  const late = await registerWorker(database, { app: 'test' });
+  const id = await plan();
+  const claim = await store.claim(id, late.id);
+  if (claim.kind !== 'claimed') throw new Error('not claimed');
+  await store.begin(claim.effect, late.id, null);
+  await makeDead(late.id);
+  expect(await store.recoverDead(late.id)).toEqual({ unknown: 0, freed: 0 });
+  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toBe(true);
+  await late.stop();
+});
+
+test('an answer with characters that PostgreSQL refuses is stored, and the effect is settled', async () => {
+  const id = await plan();
+  const { engine } = setup({ sends: [{ kind: 'done', verified: true, result: { text: 'a\u0000b', half: '\ud800' } }] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(await row(id)).toMatchObject({ result: { text: 'a\ufffdb', half: '\ufffd' } });
+});
+
+test("a person's word settles what is parked or unknown, marked as a word and not as proof", async () => {
+  const [parked, unknown, planned] = [
+    await plan({ parked: { reasonCode: 'second-payment', reason: 'x' } }),
+    await plan(),
+    await plan(),
+  ];
+  const { engine } = setup({ sends: [UNHEARD] });
+  await engine.turn(unknown);
+  const word = { as: 'done', result: { why: 'booked by hand' } } as const;
+  expect(await store.resolveParked(database.executor, parked, { as: 'cancelled', result: { why: 'test order' } })).toBe(
+    true,
+  );
+  expect(await store.resolveParked(database.executor, unknown, word)).toBe(true);
+  expect(await store.resolveParked(database.executor, planned, word)).toBe(false);
+  expect(await row(parked)).toMatchObject({ state: 'cancelled', verified: null });
+  expect(await row(unknown)).toMatchObject({ state: 'done', verified: false });
+});
+
 test('what a living worker holds by mark but not in hand is unknown if it was sending, free if not', async () => {
   const [sending, planned, inHand] = [await plan(), await plan(), await plan()];
   for (const id of [sending, planned, inHand]) {
@@ -258,6 +315,7 @@ test('what a living worker holds by mark but not in hand is unknown if it was se
 });
 
 test('a claim made while lost rows are looked for is not taken for a lost one', async () => {
+  await store.recoverLost(worker.id, () => []);
   const [lost, fresh] = [await plan(), await plan()];
   await store.claim(lost, worker.id);
   let claiming: ReturnType<EffectStore['claim']> | undefined;
@@ -314,8 +372,10 @@ test('case E: an effect of a payment that was refunded before its script ran is 
   const claim = await store.claim(ids[1]?.id ?? '', worker.id);
   if (claim.kind !== 'claimed') throw new Error('not claimed');
   await store.begin(claim.effect, worker.id, null);
-  expect(await store.parkUnsent(database.executor, unsent.key, 'payment-refunded', 'refunded')).toBe(1);
-  expect(await store.parkUnsent(database.executor, sending.key, 'payment-refunded', 'refunded')).toBe(0);
+  expect(await store.parkUnsent(database.executor, unsent.key, 'payment-refunded', 'refunded')).toEqual([
+    { id: ids[0]?.id, run: 1, queued: false },
+  ]);
+  expect(await store.parkUnsent(database.executor, sending.key, 'payment-refunded', 'refunded')).toEqual([]);
   expect(await store.settleDone(claim.effect, { verified: true, result: null })).toBe(true);
 });
 
@@ -376,6 +436,21 @@ test('a first sending that comes late rereads the money: refunded meanwhile, it 
   const { engine, books } = setup({ recheck: { kind: 'park', code: 'payment-refunded', message: 'refunded' } });
   expect(await engine.turn(late)).toMatchObject({ kind: 'parked', code: 'payment-refunded' });
   expect(await engine.turn(onTime)).toMatchObject({ kind: 'done' });
+  expect(books).toMatchObject({ rechecked: 1, sent: [expect.any(String)] });
+});
+
+test('a sending that is repeated long after rereads the money too', async () => {
+  const id = await plan();
+  const { engine, books } = setup({
+    sends: [UNHEARD],
+    checks: [{ kind: 'not-there' }],
+    recheck: { kind: 'park', code: 'payment-refunded', message: 'refunded' },
+  });
+  await engine.turn(id);
+  await database.executor.execute(
+    sql`update effects.effects set last_sent_at = clock_timestamp() - interval '11 minutes', due_at = clock_timestamp() where id = ${id}`,
+  );
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'payment-refunded' });
   expect(books).toMatchObject({ rechecked: 1, sent: [expect.any(String)] });
 });
 

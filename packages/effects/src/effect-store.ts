@@ -72,8 +72,8 @@ export interface AttemptSummary {
 export interface EffectStore {
   /** Inside the flow's transaction. `planned: false`: an effect with this key is there already and stays as it is. */
   plan(tx: Executor, plan: EffectPlan): Promise<{ id: string; planned: boolean; state: EffectState }>;
-  /** Parks effects that have not begun; one on its way is left to finish. Returns the ids of those that were parked. */
-  parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<string[]>;
+  /** Parks effects that have not begun; one on its way is left to finish. Returns those that were parked, with the run of their next job. */
+  parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<DueEffect[]>;
   claim(id: string, worker: string): Promise<EffectClaimResult>;
   /** Writes `sending` and the attempt's row before the first byte leaves. Throws EffectClaimLostError. */
   begin(
@@ -86,6 +86,11 @@ export interface EffectStore {
   endAttempt(attemptId: string, record: AttemptRecord): Promise<void>;
   /** The endings. Each returns false when the claim is lost: then another one's word counts. */
   settleDone(claim: Claim, done: { verified: boolean; result: unknown }): Promise<boolean>;
+  /**
+   * The peer's own word that came after the claim was lost: proof is never dropped. Settles an unknown or parked effect
+   * that nobody has in hand, if the word is about its last sending. True when it did.
+   */
+  settleLate(id: string, sending: number, done: { verified: boolean; result: unknown }): Promise<boolean>;
   settleRefused(
     claim: Claim,
     refused: { code: string; message: string; afterMs: number; costs: boolean },
@@ -255,15 +260,13 @@ export function createEffectStore(database: Database): EffectStore {
       return { id: existing.id, planned: false, state: existing.state };
     },
 
-    parkUnsent: async (tx, key, reasonCode, reason) => {
-      const parked = await rows<{ id: string }>(
+    parkUnsent: (tx, key, reasonCode, reason) =>
+      rows<DueEffect>(
         tx,
         sql`update effects.effects set state = 'parked', claimed_by = null, reason_code = ${reasonCode}, reason = ${reason},
               run = run + 1, queued_at = null
-            where key = ${key} and state = 'planned' returning id`,
-      );
-      return parked.map((row) => row.id);
-    },
+            where key = ${key} and state = 'planned' returning id, run, false as queued`,
+      ),
 
     claim: async (id, worker) => {
       const row = await oneRow<ClaimedRow>(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 // Lenient on purpose: versions of the server and proxies differ in whether a code, an id or a count is a number or a string.
-// Strict where leniency would hide something: a count or a script error that is absent is not taken for zero.
+// Strict where leniency would hide something: a list of records or a script error that is absent is not taken for empty or zero.
 
 const textOrNumber = z.union([z.string(), z.number()]).transform(String);
 const count = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]).pipe(z.number().int().min(0));
@@ -23,16 +23,19 @@ export const sessionAnswer = z.object({
 
 const optionalText = textOrNumber.optional().catch(undefined);
 
-export const productAnswer = z.object({
-  productInfo: z.object({
-    name: optionalText,
-    version: optionalText,
-    buildDate: optionalText,
-    dateFormat: optionalText,
-    timeFormat: optionalText,
-    timeStampFormat: optionalText,
-  }),
-});
+/** That the server answers is what counts; what it says about itself is for people. */
+export const productAnswer = z
+  .object({
+    productInfo: z.object({
+      name: optionalText,
+      version: optionalText,
+      buildDate: optionalText,
+      dateFormat: optionalText,
+      timeFormat: optionalText,
+      timeStampFormat: optionalText,
+    }),
+  })
+  .catch({ productInfo: {} });
 
 const scriptResult = z.union([z.string(), z.unknown().transform((value) => JSON.stringify(value))]).optional();
 
@@ -43,7 +46,8 @@ export const createAnswer = z.object({ recordId: textOrNumber, modId: textOrNumb
 export const editAnswer = z.object({ modId: textOrNumber });
 
 export const findAnswer = z.object({
-  dataInfo: z.object({ foundCount: count }),
+  // Some servers leave out the counts; `find` then goes by the records. A count that cannot be read stays an error.
+  dataInfo: z.object({ foundCount: count.nullish() }).nullish(),
   data: z.array(
     z.object({
       recordId: textOrNumber,

@@ -61,8 +61,8 @@ test.each([
   [511, 'no', 'keep'],
   [513, 'no', 'keep'],
   [504, 'check', 'keep'],
-  [812, 'check', 'keep'],
-  [956, 'check', 'keep'],
+  [812, 'yes', 'keep'],
+  [956, 'yes', 'keep'],
   [1638, 'check', 'keep'],
   [816, 'no', 'keep'],
   [820, 'check', 'drop'],
@@ -143,6 +143,78 @@ describe('at login', () => {
   });
 });
 
+describe('a server that is full', () => {
+  test.each([812, 956])(
+    '%p turns down a request as a whole, at any endpoint: nothing ran, it waits for room',
+    (code) => {
+      for (const endpoint of ALL) {
+        for (const scriptAttached of [false, true]) {
+          const answer = { apiCode: String(code), apiMessage: 'x', httpStatus: 500, scriptAttached };
+          const judgement = judgeApiCode(endpoint, answer);
+          expect(judgement).toMatchObject({
+            code: 'FILEMAKER_CAPACITY',
+            stage: 'refused',
+            resend: 'yes',
+            session: endpoint === 'login' ? 'drop' : 'keep',
+            circuit: false,
+          });
+          expect(judgement.halt).toBeUndefined();
+        }
+      }
+    },
+  );
+
+  test('1638 means that only at login: with a session in hand it is looked up', () => {
+    for (const endpoint of EFFECTS) {
+      expect(judge(endpoint, 1638)).toMatchObject({ code: 'FILEMAKER_CAPACITY', stage: 'unheard', resend: 'check' });
+    }
+  });
+});
+
+describe('a server that is too old for a command', () => {
+  const MISSING = {
+    code: 'FILEMAKER_COMMAND_UNAVAILABLE',
+    stage: 'refused',
+    resend: 'no',
+    session: 'keep',
+    circuit: false,
+  };
+
+  test.each(['validateSession', 'productInfo'] as const)(
+    '%s: says so, and neither session nor circuit pays',
+    (endpoint) => {
+      for (const status of [404, 405]) {
+        expect(judgeTransport(endpoint, { fault: 'answer-unreadable', sent: true, httpStatus: status })).toMatchObject(
+          MISSING,
+        );
+        for (const code of [1700, 1704, 958, 404, 'E1'])
+          expect(judge(endpoint, code, { status })).toMatchObject(MISSING);
+      }
+      for (const code of [1700, 1704]) expect(judge(endpoint, code, { status: 500 })).toMatchObject(MISSING);
+    },
+  );
+
+  test('a token that is not known stays just that, whatever the status', () => {
+    expect(judge('validateSession', 952, { status: 404 })).toMatchObject({ code: 'FILEMAKER_INVALID_TOKEN' });
+  });
+
+  test('everywhere else a page with 404 leaves open what happened', () => {
+    for (const endpoint of ALL.filter((one) => one !== 'validateSession' && one !== 'productInfo')) {
+      const report = { fault: 'answer-unreadable', sent: true, httpStatus: 404 } as const;
+      expect(judgeTransport(endpoint, report).stage).toBe('unheard');
+      expect(judge(endpoint, 1700, { status: 404 })).toMatchObject({ code: 'FILEMAKER_REQUEST_INVALID', resend: 'no' });
+    }
+  });
+});
+
+test('a productInfo that is refused does not break the circuit, a gateway without a server behind it does', () => {
+  const circuit = (httpStatus: number) =>
+    judgeTransport('productInfo', { fault: 'answer-unreadable', sent: true, httpStatus }).circuit;
+  expect([400, 401, 403, 404, 405, 429].filter(circuit)).toEqual([]);
+  expect([500, 502, 503, 504].filter((status) => !circuit(status))).toEqual([]);
+  for (const code of [9, 212, 960, 1702]) expect(judge('productInfo', code, { status: 401 }).circuit).toBe(false);
+});
+
 test('1212 anywhere but at login is a faulty calculation', () => {
   for (const endpoint of [...EFFECTS, ...READS]) expect(judge(endpoint, 1212).code).toBe('FILEMAKER_CALCULATION');
 });
@@ -164,7 +236,7 @@ test.each([301, 500, 504, 306, 200, 102, 300])(
   },
 );
 
-test.each([952, 104, 105, 812, 953, 1708])('%p comes before any attached script can run', (code) => {
+test.each([952, 104, 105, 812, 956, 953, 1708])('%p comes before any attached script can run', (code) => {
   const answer = { apiCode: String(code), apiMessage: 'x', httpStatus: 500, scriptAttached: true };
   expect(judgeApiCode('createRecord', answer)).toEqual(judge('createRecord', code));
 });

@@ -44,6 +44,11 @@ const CAPACITY_AT_LOGIN: FileMakerRowDifference = {
   resend: 'yes',
 };
 
+const NO_SUCH_COMMAND = {
+  code: 'FILEMAKER_COMMAND_UNAVAILABLE',
+  meaning: 'this server does not have the command',
+} as const satisfies FileMakerRowDifference;
+
 export const FILEMAKER_CODE_TABLE: readonly FileMakerCodeRow[] = [
   {
     codes: [-1, 951],
@@ -226,9 +231,21 @@ export const FILEMAKER_CODE_TABLE: readonly FileMakerCodeRow[] = [
     circuit: true,
   },
   {
-    codes: [812, 956, 1638],
+    // A decision of ours for every endpoint: the server turned the request away as a whole, before a record was touched or a
+    // script begun, so that the same call waits for room and is made again. No page of Claris says so in these words.
+    codes: [812, 956],
     code: 'FILEMAKER_CAPACITY',
     meaning: 'the server is at its capacity',
+    resend: 'yes',
+    session: 'keep',
+    at: { login: CAPACITY_AT_LOGIN },
+  },
+  {
+    // "The host accepts no connections now": at login that is room; with a session in hand it may also come from a
+    // connection that the script's own work needed.
+    codes: [1638],
+    code: 'FILEMAKER_CAPACITY',
+    meaning: 'the host accepts no new connections now',
     resend: 'check',
     session: 'keep',
     at: { login: CAPACITY_AT_LOGIN },
@@ -272,7 +289,17 @@ export const FILEMAKER_CODE_TABLE: readonly FileMakerCodeRow[] = [
     halt: 'database-name',
   },
   {
-    codes: [957, 958, 960, 1700, [1704, 1708], 1710],
+    // No such resource, or not by this verb. Our own requests go where the API has its commands, so an old server says by it
+    // that a newer command is not there.
+    codes: [1700, 1704],
+    code: 'FILEMAKER_REQUEST_INVALID',
+    meaning: 'the server does not know what the request asks for',
+    resend: 'no',
+    session: 'keep',
+    at: { validateSession: NO_SUCH_COMMAND, productInfo: NO_SUCH_COMMAND },
+  },
+  {
+    codes: [957, 958, 960, [1705, 1708], 1710],
     code: 'FILEMAKER_REQUEST_INVALID',
     meaning: 'the server does not accept the form of our request',
     resend: 'no',
@@ -380,6 +407,23 @@ function settle(
   };
 }
 
+/** Commands that came late to the Data API or may be shut by the web server, and that the bridge can do without. */
+const DISPENSABLE_ENDPOINTS: ReadonlySet<FileMakerEndpoint> = new Set(['validateSession', 'productInfo']);
+const NO_SUCH_COMMAND_STATUSES: ReadonlySet<number> = new Set([404, 405]);
+
+/** The answer says "not found" or "not so", be it as a web page or under a code that says no more than that. */
+function isMissingCommand(endpoint: FileMakerEndpoint, httpStatus: number | undefined): boolean {
+  return DISPENSABLE_ENDPOINTS.has(endpoint) && NO_SUCH_COMMAND_STATUSES.has(httpStatus ?? 0);
+}
+
+const MISSING_COMMAND: FileMakerJudgement = {
+  ...NO_SUCH_COMMAND,
+  stage: 'refused',
+  resend: 'no',
+  session: 'keep',
+  circuit: false,
+};
+
 function judgeUnlistedCode(endpoint: FileMakerEndpoint, apiMessage: string, httpStatus: number): FileMakerJudgement {
   if (endpoint === 'login' && /session|capacity/i.test(apiMessage)) {
     return settle(endpoint, {
@@ -410,7 +454,7 @@ function judgeUnlistedCode(endpoint: FileMakerEndpoint, apiMessage: string, http
 
 /**
  * Judges an answer in FileMaker's JSON form whose code is not 0: by the endpoint, then the code, and only for a code that the
- * table does not hold by message text and HTTP status.
+ * table does not hold, or that says no more than "not so", by message text and HTTP status.
  */
 export function judgeApiCode(
   endpoint: FileMakerEndpoint,
@@ -423,6 +467,8 @@ export function judgeApiCode(
   },
 ): FileMakerJudgement {
   const row = findCodeRow(answer.apiCode);
+  const saysNoMore = row === undefined || row.code === 'FILEMAKER_REQUEST_INVALID';
+  if (saysNoMore && isMissingCommand(endpoint, answer.httpStatus)) return MISSING_COMMAND;
   if (row === undefined) return judgeUnlistedCode(endpoint, answer.apiMessage, answer.httpStatus);
   return settle(endpoint, { ...row, ...row.at?.[endpoint] }, answer.scriptAttached);
 }
@@ -470,10 +516,10 @@ function breaksCircuit(endpoint: FileMakerEndpoint, report: TransportReport): bo
   if (report.fault === 'connection-lost') return true;
   // A script that outlasts our patience says nothing about the server.
   if (report.fault === 'deadline') return LIGHT_ENDPOINTS.has(endpoint);
-  return (
-    report.fault === 'answer-unreadable' &&
-    (LIGHT_ENDPOINTS.has(endpoint) || GATEWAY_STATUSES.has(report.httpStatus ?? 0))
-  );
+  // A proxy that lets nobody ask for `productInfo` (401, 403) would else keep the circuit open for ever: whoever refuses is there.
+  const httpStatus = report.httpStatus ?? 0;
+  if (endpoint === 'productInfo' && httpStatus >= 400 && httpStatus < 500) return false;
+  return report.fault === 'answer-unreadable' && (LIGHT_ENDPOINTS.has(endpoint) || GATEWAY_STATUSES.has(httpStatus));
 }
 
 function sessionAfterSilence(endpoint: FileMakerEndpoint, report: TransportReport): FileMakerSessionFate {
@@ -504,6 +550,7 @@ export function judgeTransport(endpoint: FileMakerEndpoint, report: TransportRep
       circuit: false,
     };
   }
+  if (report.fault === 'answer-unreadable' && isMissingCommand(endpoint, report.httpStatus)) return MISSING_COMMAND;
   const effect = EFFECT_ENDPOINTS.has(endpoint);
   return {
     code: codeOfSilence(effect, report),

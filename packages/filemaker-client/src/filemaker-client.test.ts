@@ -231,6 +231,14 @@ describe('what is read', () => {
     await expect(client.productInfo()).resolves.toEqual({ name: 'FileMaker Data API Engine', version: '22.1' });
   });
 
+  test.each([undefined, {}, { productInfo: null }])(
+    'productInfo: %j is an answer, and that is all it is asked for',
+    async (response) => {
+      const { client } = await setup(good(response));
+      await expect(client.productInfo()).resolves.toEqual({});
+    },
+  );
+
   test.each([
     [
       { scriptError: '0', scriptResult: 'x' },
@@ -254,6 +262,44 @@ describe('what is read', () => {
       foundCount: 3,
       returnedCount: 1,
     });
+  });
+
+  test.each<[string, unknown, number, number | undefined, number, number]>([
+    ['nothing', undefined, 0, undefined, 0, 0],
+    ['no count', {}, 2, undefined, 2, 2],
+    ['an empty count', { foundCount: null }, 2, undefined, 2, 2],
+    ['no count of a full list', { database: 'Shop' }, 3, undefined, 4, 3],
+    ['no count of a last page', {}, 1, 7, 7, 1],
+    ['no count of a full page', {}, 3, 4, 7, 3],
+  ])(
+    'find: a server that tells %s of what it found is read by its records, and a full list is never all',
+    async (_what, dataInfo, records, offset, foundCount, returnedCount) => {
+      const data = Array.from({ length: records }, (_, index) => ({
+        recordId: index,
+        modId: 0,
+        fieldData: { key: 'a' },
+      }));
+      const { client } = await setup(good({ data, ...(dataInfo === undefined ? {} : { dataInfo }) }));
+      const found = await client.find(TOKEN, { layout: 'a', query: [{ key: '==a' }], limit: 3, offset });
+      expect(found).toMatchObject({ foundCount, returnedCount });
+      expect(found.records).toHaveLength(records);
+    },
+  );
+
+  test('numbers where FileMaker writes text are read as the same text', async () => {
+    const messages = [{ code: 0, message: 'OK' }];
+    const response = { recordId: 12, modId: 3, scriptError: 0, data: [{ recordId: 12, modId: 3, fieldData: {} }] };
+    const { client } = await setup({ body: { response, messages } });
+    const call = { layout: 'a', fieldData: {} };
+    await expect(client.createRecord(TOKEN, { ...call, script: 'Run' })).resolves.toEqual({
+      recordId: '12',
+      modId: '3',
+      script: { scriptError: '0', scriptResult: undefined },
+    });
+    await expect(client.editRecord(TOKEN, { ...call, recordId: '12' })).resolves.toEqual({ modId: '3' });
+    await expect(CALLS.find(client)).resolves.toMatchObject({ records: [{ recordId: '12', modId: '3' }] });
+    const { client: other } = await setup({ status: 500, body: { messages: [{ code: 301 }] } });
+    expect(await failureOf(CALLS.runScript(other))).toMatchObject({ apiCode: '301', code: 'FILEMAKER_RECORD_LOCKED' });
   });
 
   test.each([200, 400, 404, 500])('find: code 401 with HTTP %p is an empty result', async (status) => {
@@ -352,9 +398,33 @@ describe('what went wrong', () => {
     expect(await failureOf(client.login())).toMatchObject({ stage: 'unheard', session: 'quarantine' });
   });
 
-  test('a find without its count is an error: a short list must not read as all', async () => {
-    const { client } = await setup(good({ data: [] }));
+  test.each([
+    {},
+    { dataInfo: { foundCount: 0 } },
+    { data: [], dataInfo: { foundCount: 'many' } },
+    { data: [{ fieldData: {} }] },
+  ])('a find answered with %j is an error: what cannot be read must not read as absence', async (response) => {
+    const { client } = await setup(good(response));
     expect(await failureOf(CALLS.find(client))).toMatchObject({ code: 'FILEMAKER_ANSWER_INVALID' });
+  });
+
+  test.each<[string, Reply]>([
+    ['its own "no such resource"', bad('1700', 404)],
+    ['its own "not by this verb"', bad('1704', 405)],
+    ['a number', bad(1700, 404)],
+    ['a page', html(404)],
+    ['a page that forbids the verb', html(405)],
+    ["somebody else's JSON", { status: 404, body: { error: 'Not Found' } }],
+  ])('validateSession and productInfo on a server without them, told by %s', async (_what, reply) => {
+    const { client } = await setup(reply);
+    for (const endpoint of ['validateSession', 'productInfo'] as const) {
+      expect(await failureOf(CALLS[endpoint](client))).toMatchObject({
+        code: 'FILEMAKER_COMMAND_UNAVAILABLE',
+        stage: 'refused',
+        session: 'keep',
+        circuit: false,
+      });
+    }
   });
 
   test('silence ends with the deadline: a script is looked up, a find may be repeated, and both sessions are quarantined', async () => {

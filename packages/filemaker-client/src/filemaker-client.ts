@@ -83,7 +83,10 @@ export interface FoundRecord {
 
 export interface FindResult {
   readonly records: readonly FoundRecord[];
-  /** How many records match. Greater than `returnedCount`: there are more than were returned. */
+  /**
+   * How many records match. Greater than `returnedCount`: there are more than were returned. Where the server does not say,
+   * a list that fills the limit counts one more than it shows: there may be more, and absence is not proved by it.
+   */
   readonly foundCount: number;
   readonly returnedCount: number;
 }
@@ -97,7 +100,10 @@ export interface FileMakerClient {
   login(): Promise<{ token: string }>;
   /** Ends a session. A session that is gone already answers FILEMAKER_INVALID_TOKEN. */
   logout(token: string): Promise<void>;
-  /** `inUse` true: an earlier call on this session still runs. Undefined: this server does not tell. */
+  /**
+   * `inUse` true: an earlier call on this session still runs. Undefined: this server does not tell. A server too old for the
+   * question fails with FILEMAKER_COMMAND_UNAVAILABLE, which says just as little about the session.
+   */
   validateSession(token: string): Promise<{ inUse: boolean | undefined }>;
   /** Whether the server answers at all; needs no credentials and opens no session. */
   productInfo(): Promise<ProductInfo>;
@@ -152,6 +158,11 @@ function read<Schema extends z.ZodType>(endpoint: FileMakerEndpoint, schema: Sch
   const parsed = schema.safeParse(answer.response);
   if (!parsed.success) throw unreadable(endpoint, answer.httpStatus, '0');
   return parsed.data;
+}
+
+/** For a server that does not count: what was passed over and what came, and one more where the list is full. */
+function leastFoundCount(returnedCount: number, limit: number, offset = 1): number {
+  return offset - 1 + returnedCount + (returnedCount >= limit ? 1 : 0);
 }
 
 function readScript(endpoint: FileMakerEndpoint, answer: Answer): ScriptAnswer {
@@ -324,7 +335,11 @@ export function createFileMakerClient(options: FileMakerClientOptions): FileMake
         const answer = await call('find', token, prepare);
         const { data, dataInfo } = read('find', findAnswer, answer);
         // The records in hand are counted, not believed: "all returned" must never be claimed of a short list.
-        return { records: data, foundCount: dataInfo.foundCount, returnedCount: data.length };
+        return {
+          records: data,
+          foundCount: dataInfo?.foundCount ?? leastFoundCount(data.length, limit, offset),
+          returnedCount: data.length,
+        };
       } catch (error) {
         if (!(error instanceof FileMakerError) || error.code !== 'FILEMAKER_NOTHING_FOUND') throw error;
         return { records: [], foundCount: 0, returnedCount: 0 };

@@ -134,7 +134,7 @@ const makeDue = (id: string) =>
 test('an event with an effect is processed, and effect, flow rows and the end of the row stand together', async () => {
   const id = await record();
   const ending = await roadOf([flow({ decide: () => [effect('paid:1'), note('seen')] })]).turn(id);
-  expect(ending).toMatchObject({ kind: 'processed', plannedEffectIds: [expect.stringMatching(/^\d+$/)] });
+  expect(ending).toMatchObject({ kind: 'processed', planned: [{ id: expect.stringMatching(/^\d+$/), run: 0 }] });
   expect(await rowOf(id)).toMatchObject({ state: 'processed', starts: 1, claimed_by: null });
   expect(await planned()).toEqual([{ key: 'paid:1', state: 'planned', check_first: false }]);
   expect(await notes()).toEqual([{ flow: 'one', note: 'seen' }]);
@@ -143,7 +143,7 @@ test('an event with an effect is processed, and effect, flow rows and the end of
 test('a second event for the same fact is processed and plans nothing', async () => {
   const road = roadOf([flow({ decide: () => [effect('paid:1')] })]);
   await road.turn(await record());
-  expect(await road.turn(await record())).toEqual({ kind: 'processed', plannedEffectIds: [] });
+  expect(await road.turn(await record())).toEqual({ kind: 'processed', planned: [], parked: [] });
   expect(await planned()).toHaveLength(1);
 });
 
@@ -337,10 +337,10 @@ test('an effect that has not begun is parked when a flow says so, and one on its
   expect((await planned()).map(({ state }) => state)).toEqual(['parked', 'sending']);
 });
 
-test('an effect planned as parked gets no job', async () => {
+test('an effect planned as parked is told apart, for the board and not to run', async () => {
   const parked = effect('paid:1', { parked: { reasonCode: 'second-payment', reason: 'there is one already' } });
   const ending = await roadOf([flow({ decide: () => [parked] })]).turn(await record());
-  expect(ending).toEqual({ kind: 'processed', plannedEffectIds: [] });
+  expect(ending).toEqual({ kind: 'processed', planned: [], parked: [{ id: expect.stringMatching(/^\d+$/), run: 0 }] });
 });
 
 test('an event is in hand from before its claim to its end, so that it is never taken for lost', async () => {

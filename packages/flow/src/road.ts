@@ -12,7 +12,8 @@ export type PeerFailure =
   | { kind: 'park'; code: string; message: string };
 
 export type RoadEnding =
-  | { kind: 'processed'; plannedEffectIds: string[] }
+  /** Effects that want a job: the planned ones to run, the parked ones to stand on the board as failed. */
+  | { kind: 'processed'; planned: { id: string; run: number }[]; parked: { id: string; run: number }[] }
   | { kind: 'ignored'; reasonCode: string }
   | { kind: 'parked'; reasonCode: string; reason: string }
   | { kind: 'waiting'; afterMs: number; code: string }
@@ -85,12 +86,15 @@ export function createRoad(options: RoadOptions): Road {
     return database.transaction(async (tx) => {
       const endings: FlowEnding[] = [];
       for (const commit of prepared) endings.push(await commit(tx, now()));
-      const plannedEffectIds: string[] = [];
+      const planned: { id: string; run: number }[] = [];
+      const waiting: { id: string; run: number }[] = [];
       for (const ending of endings) {
-        for (const { key, reasonCode, reason } of ending.unsent) await effects.parkUnsent(tx, key, reasonCode, reason);
+        for (const { key, reasonCode, reason } of ending.unsent) {
+          waiting.push(...(await effects.parkUnsent(tx, key, reasonCode, reason)));
+        }
         for (const plan of ending.plans) {
-          const { id, planned } = await effects.plan(tx, options.observe ? { ...plan, checkFirst: true } : plan);
-          if (planned && plan.parked === undefined) plannedEffectIds.push(id);
+          const stored = await effects.plan(tx, options.observe ? { ...plan, checkFirst: true } : plan);
+          if (stored.planned) (plan.parked === undefined ? planned : waiting).push({ id: stored.id, run: 0 });
         }
       }
       const parked = endings.find((ending) => ending.parked !== undefined)?.parked;
@@ -104,7 +108,7 @@ export function createRoad(options: RoadOptions): Road {
         return { kind: 'ignored', reasonCode: ignored.reasonCode };
       }
       await inbox.finish(tx, event, { state: 'processed' });
-      return { kind: 'processed', plannedEffectIds };
+      return { kind: 'processed', planned, parked: waiting };
     });
   }
 

@@ -111,6 +111,16 @@ test('a resend of a finished row changes nothing but the count of deliveries', a
   expect((await inbox.due(1_000, 5_000)).some((due) => due.id === row?.id)).toBe(false);
 });
 
+test('an event that was ignored for the configuration of that day is worked on when it is resent and wanted', async () => {
+  const ignored = delivery({ ignoredBecause: 'OTHER_LIVEMODE' });
+  const [row] = await inbox.record([ignored]);
+  await inbox.record([ignored]);
+  expect((await stateOf(row?.id ?? ''))?.state).toBe('ignored');
+  const [again] = await inbox.record([{ ...ignored, ignoredBecause: null }]);
+  expect(again).toMatchObject({ outcome: 'duplicate', state: 'received' });
+  expect((await claimed(row?.id ?? '')).eventId).toBe(ignored.eventId);
+});
+
 test('starts are counted before the work: after eight without an end the row is parked', async () => {
   const id = await recordOne();
   for (let start = 1; start <= STARTS_MAX; start += 1) {
@@ -159,7 +169,7 @@ test('rows of a dead worker are freed with a new run; a living one keeps its row
   await claimed(lost, dying.id);
   await claimed(kept);
   await makeDead(dying.id);
-  await inbox.recoverDead();
+  await inbox.recoverDead(worker.id);
   expect((await stateOf(lost))?.state).toBe('received');
   expect((await stateOf(kept))?.state).toBe('processing');
   await dying.stop();
@@ -214,6 +224,6 @@ test('a person can have a parked row worked on once more, with all its starts', 
   await inbox.finish(database.executor, event, { state: 'parked', reasonCode: 'NO_INVOICE_ID', reason: 'none' });
   expect(await inbox.claim(id, worker.id)).toMatchObject({ kind: 'parked', reasonCode: 'NO_INVOICE_ID' });
   expect(await inbox.reprocess(id)).toBe(true);
-  expect((await claimed(id)).starts).toBe(1);
+  expect(await claimed(id)).toMatchObject({ starts: 1, source: 'operator' });
   expect(await inbox.reprocess(id)).toBe(false);
 });

@@ -108,8 +108,8 @@ export interface Inbox {
     event: Pick<ClaimedEvent, 'id' | 'claimNo'>,
     options: { afterMs: number; costs: boolean; reasonCode: string; reason: string },
   ): Promise<void>;
-  /** Frees what dead workers held. Returns how many rows. */
-  recoverDead(): Promise<number>;
+  /** Frees what dead workers held, never the caller's own. Returns how many rows. */
+  recoverDead(caller: string): Promise<number>;
   /**
    * Frees what this living worker holds by its mark but not in its hand, because an answer of PostgreSQL was lost.
    * `inHand` is asked after the rows were read, so that a claim made meanwhile is never taken for a lost one.
@@ -123,13 +123,26 @@ export interface Inbox {
   replan(ids: readonly string[]): Promise<DueEvent[]>;
   /** After the queue was lost: every unfinished row needs a job again. */
   forgetQueued(): Promise<number>;
-  /** A person's word: a finished or parked row is worked on once more. False: it is in hand or not there. */
-  reprocess(id: string): Promise<boolean>;
+  /**
+   * A person's word: a finished or parked row is worked on once more, as the operator's (what it leads to begins with a
+   * question to the peer). False: it is in hand, not there, or its body is erased.
+   */
+  reprocess(id: string, within?: Executor): Promise<boolean>;
+  /** By row id or event id. */
+  find(idOrEventId: string): Promise<EventSummary | undefined>;
+  /** The bytes as they came; undefined when there is no such row, null when they are erased. */
+  bodyOf(id: string): Promise<Buffer | null | undefined>;
+  /** Whether an event about this object is still to be worked on. */
+  hasUnfinished(objectId: string): Promise<boolean>;
   list(filter: { state?: EventState; limit: number }): Promise<EventSummary[]>;
   counts(): Promise<Record<EventState, number>>;
   /** Age of the oldest unfinished row in seconds; 0 when there is none. */
   oldestUnfinishedSeconds(): Promise<number>;
 }
+
+/** In `record`: e is the row that is there, excluded the delivery that came now. */
+const wantedNow = sql`(e.state = 'ignored' and e.reason_code in ('UNWANTED_TYPE', 'OTHER_LIVEMODE') and excluded.state = 'received')`;
+const waiting = sql`(e.state = 'received' and e.due_at > clock_timestamp())`;
 
 const textArray = (values: readonly (string | null)[]): SQL =>
   sql`array[${sql.join(
@@ -152,6 +165,43 @@ interface EventRow {
   starts: number;
   claim_no: string;
   body: Buffer | null;
+}
+
+interface SummaryRow {
+  id: string;
+  event_id: string;
+  event_type: string;
+  source: EventSource;
+  state: EventState;
+  livemode: boolean;
+  object_id: string | null;
+  deliveries: number;
+  starts: number;
+  reason_code: string | null;
+  reason: string | null;
+  received_at: string;
+  finished_at: string | null;
+}
+
+const summaryColumns = sql`id, event_id, event_type, source, state, livemode, object_id, deliveries, starts, reason_code, reason,
+  received_at, finished_at`;
+
+function summaryOf(row: SummaryRow): EventSummary {
+  return {
+    id: row.id,
+    eventId: row.event_id,
+    eventType: row.event_type,
+    source: row.source,
+    state: row.state,
+    livemode: row.livemode,
+    objectId: row.object_id,
+    deliveries: row.deliveries,
+    starts: row.starts,
+    reasonCode: row.reason_code,
+    reason: row.reason,
+    receivedAt: new Date(row.received_at),
+    finishedAt: row.finished_at === null ? null : new Date(row.finished_at),
+  };
 }
 
 export function createInbox(database: Database): Inbox {
@@ -207,10 +257,15 @@ export function createInbox(database: Database): Inbox {
             on conflict (event_id) do update set
               deliveries = e.deliveries + excluded.deliveries,
               last_delivery_at = clock_timestamp(),
-              due_at = case when e.state in ('received', 'processing') then least(e.due_at, clock_timestamp()) else e.due_at end,
+              -- Ignored for the configuration of that day (a flow that was off, a key of the other mode) and wanted now.
+              state = case when ${wantedNow} then 'received' else e.state end,
+              finished_at = case when ${wantedNow} then null else e.finished_at end,
+              reason_code = case when ${wantedNow} then null else e.reason_code end,
+              due_at = case when ${wantedNow} then clock_timestamp()
+                when e.state in ('received', 'processing') then least(e.due_at, clock_timestamp()) else e.due_at end,
               -- A job that waits for later would swallow the resend, so the row gets a new run and with it a new job.
-              run = case when e.state = 'received' and e.due_at > clock_timestamp() then e.run + 1 else e.run end,
-              queued_at = case when e.state = 'received' and e.due_at > clock_timestamp() then null else e.queued_at end
+              run = case when ${wantedNow} or ${waiting} then e.run + 1 else e.run end,
+              queued_at = case when ${wantedNow} or ${waiting} then null else e.queued_at end
             returning id, event_id, state, (xmax = 0) as is_new`,
       );
       const byEventId = new Map(stored.map((row) => [row.event_id, row]));
@@ -291,7 +346,7 @@ export function createInbox(database: Database): Inbox {
       );
     },
 
-    recoverDead: () => recover(sql`not claims.is_alive(claimed_by)`),
+    recoverDead: (caller) => recover(sql`claimed_by <> ${caller} and not claims.is_alive(claimed_by)`),
 
     recoverLost: async (worker, inHand) => {
       const held = await rows<{ id: string; claim_no: string }>(
@@ -337,43 +392,40 @@ export function createInbox(database: Database): Inbox {
         sql`update inbox.events set queued_at = null where state in ('received', 'processing') and queued_at is not null`,
       ),
 
-    reprocess: async (id) =>
+    reprocess: async (id, within) =>
       (await changed(
-        executor,
-        sql`update inbox.events set state = 'received', starts = 0, due_at = clock_timestamp(), queued_at = null, run = run + 1,
-              finished_at = null, reason_code = null, reason = null
+        within ?? executor,
+        sql`update inbox.events set state = 'received', source = 'operator', starts = 0, due_at = clock_timestamp(),
+              queued_at = null, run = run + 1, finished_at = null, reason_code = null, reason = null
             where id = ${id} and state in ('processed', 'ignored', 'parked') and body is not null`,
       )) === 1,
 
-    list: async ({ state, limit }) => {
-      const found = await rows<
-        EventRow & {
-          state: EventState;
-          deliveries: number;
-          reason_code: string | null;
-          reason: string | null;
-          finished_at: string | null;
-        }
-      >(
+    find: async (idOrEventId) => {
+      const by = /^\d{1,18}$/.test(idOrEventId) ? sql`id = ${idOrEventId}` : sql`event_id = ${idOrEventId}`;
+      const row = await oneRow<SummaryRow>(executor, sql`select ${summaryColumns} from inbox.events where ${by}`);
+      return row === undefined ? undefined : summaryOf(row);
+    },
+
+    bodyOf: async (id) => {
+      const row = await oneRow<{ body: Buffer | null }>(executor, sql`select body from inbox.events where id = ${id}`);
+      return row?.body;
+    },
+
+    hasUnfinished: async (objectId) => {
+      const row = await oneRow<{ there: boolean }>(
         executor,
-        sql`select id, event_id, event_type, source, state, livemode, object_id, deliveries, starts, reason_code, reason, received_at, finished_at
-            from inbox.events where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+        sql`select exists (select 1 from inbox.events where object_id = ${objectId} and state in ('received', 'processing')) as there`,
       );
-      return found.map((row) => ({
-        id: row.id,
-        eventId: row.event_id,
-        eventType: row.event_type,
-        source: row.source,
-        state: row.state,
-        livemode: row.livemode,
-        objectId: row.object_id,
-        deliveries: row.deliveries,
-        starts: row.starts,
-        reasonCode: row.reason_code,
-        reason: row.reason,
-        receivedAt: new Date(row.received_at),
-        finishedAt: row.finished_at === null ? null : new Date(row.finished_at),
-      }));
+      return row?.there ?? false;
+    },
+
+    list: async ({ state, limit }) => {
+      const found = await rows<SummaryRow>(
+        executor,
+        sql`select ${summaryColumns} from inbox.events
+            where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+      );
+      return found.map(summaryOf);
     },
 
     counts: async () => {

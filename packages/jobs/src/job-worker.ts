@@ -17,6 +17,9 @@ export interface JobWorker {
   /** Takes no new jobs and waits for those in hand, at most `deadlineMs`. Resolves to how many were left. */
   stop(deadlineMs: number): Promise<number>;
   inHand(): number;
+  /** Jobs begun since the start; stands still in a worker that looks alive and takes nothing. */
+  begun(): number;
+  paused(): boolean;
   ready(): boolean;
 }
 
@@ -34,6 +37,7 @@ export function createJobWorker<Name extends QueueName>(options: {
   const connection = connectForWorkers(options.redisUrl, { onError: options.onError });
   const schema = catalogue[options.queue].data;
   let inHand = 0;
+  let begun = 0;
 
   async function handle(data: JobData<Name>): Promise<JobEnding> {
     try {
@@ -46,6 +50,7 @@ export function createJobWorker<Name extends QueueName>(options: {
 
   async function process(job: Job, token?: string): Promise<void> {
     inHand += 1;
+    begun += 1;
     try {
       const data = schema.safeParse(job.data);
       if (!data.success) throw new UnrecoverableError(`This job's data is not what ${options.queue} carries`);
@@ -77,6 +82,8 @@ export function createJobWorker<Name extends QueueName>(options: {
     pause: () => worker.pause(true),
     resume: () => void worker.resume(),
     inHand: () => inHand,
+    begun: () => begun,
+    paused: () => worker.isPaused(),
     ready: () => connection.status === 'ready',
     stop: (deadlineMs) => {
       stopped ??= (async () => {

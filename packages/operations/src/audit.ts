@@ -1,4 +1,4 @@
-import { type Database, rows } from '@bridge/database';
+import { type Database, type Executor, rows, type Transaction } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 
 /** Something a person asks for. */
@@ -52,6 +52,37 @@ export async function audited<T>(
   const { outcome, detail } = endingOf(value);
   await end(outcome, detail);
   return value;
+}
+
+/**
+ * The act and its record in one transaction: either both are kept or neither. An act that fails leaves a row of its own.
+ * For acts on tables; what cannot be taken back goes through `audited`, which writes first.
+ */
+export async function auditedTransaction<T>(
+  database: Database,
+  act: AuditedAct,
+  work: (tx: Transaction) => Promise<T>,
+  endingOf: (value: T) => ActEnding,
+): Promise<T> {
+  const record = (executor: Executor, outcome: string, detail: string | null): Promise<unknown> =>
+    executor.execute(
+      sql`insert into operations.audit (who, action, object, why, outcome, detail, ended_at)
+          values (${act.who}, ${act.action}, ${act.object}, ${act.why.slice(0, WHY_LENGTH_MAX)}, ${outcome}, ${detail}, clock_timestamp())`,
+    );
+  try {
+    return await database.transaction(async (tx) => {
+      const value = await work(tx);
+      const { outcome, detail } = endingOf(value);
+      await record(tx, outcome, detail);
+      return value;
+    });
+  } catch (error) {
+    // The caller needs the first failure, not the one of a database that is away altogether.
+    await Promise.allSettled([
+      record(database.executor, 'failed', error instanceof Error ? error.name : 'unknown error'),
+    ]);
+    throw error;
+  }
 }
 
 /** The latest acts, the newest first; of one object when it is given. */

@@ -1,7 +1,7 @@
 import type { Database } from '@bridge/database';
 import { createGates } from '@bridge/gates';
 import { audited } from './audit';
-import type { Asked } from './release-effect';
+import type { Asked } from './resolve-effect';
 
 const SCOPE = /^(filemaker|stripe|notices|(script|flow):.{1,100})$/;
 
@@ -22,15 +22,30 @@ export function pauseScope(database: Database, scope: string, { by, why }: Asked
   );
 }
 
-/** Lifts what a person or a fault has closed. Tells how many closures were lifted. */
-export function resumeScope(database: Database, scope: string, { by, why }: Asked): Promise<number> {
+export interface Resumption {
+  /** Pauses and halts that were lifted. */
+  lifted: number;
+  /** The peer counted as away; now it is called again, and counted as away again only if it really does not answer. */
+  circuitClosed: boolean;
+}
+
+const PEERS: ReadonlySet<string> = new Set(['filemaker', 'stripe']);
+
+/** Lifts what a person or a fault has closed; for a peer also the note that it is away. */
+export function resumeScope(database: Database, scope: string, { by, why }: Asked): Promise<Resumption> {
   return audited(
     database,
     { who: by, action: 'gate.resume', object: scope, why },
-    () => createGates(database).resume(scope),
-    (lifted) =>
-      lifted > 0
-        ? { outcome: 'done', detail: `${lifted} lifted` }
+    async () => {
+      const gates = createGates(database);
+      return {
+        lifted: await gates.resume(scope),
+        circuitClosed: PEERS.has(scope) && (await gates.closeCircuit(scope)),
+      };
+    },
+    ({ lifted, circuitClosed }) =>
+      lifted > 0 || circuitClosed
+        ? { outcome: 'done', detail: `${lifted} lifted${circuitClosed ? ', circuit closed' : ''}` }
         : { outcome: 'refused', detail: 'nothing was closed' },
   );
 }

@@ -6,7 +6,7 @@ export {
   SESSION_HOURS_MAX,
   SESSION_IDLE_MINUTES,
 } from './console-sessions';
-export { parseScope, pauseScope, resumeScope, scopeAsTyped } from './gate-acts';
+export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gate-acts';
 export { EFFECT_STATES, EVENT_STATES, LIST_LIMIT_MAX, listEffects, listEvents } from './lists';
 export {
   countLoginTry,
@@ -28,19 +28,30 @@ export {
 } from './operators';
 export { hashPassword, PASSWORD_LENGTH_MAX, parsePasswordHash } from './password-hash';
 export {
+  type EffectDetails,
+  type EventDetails,
   type LivingProcess,
+  type MoneyAtRisk,
+  type OverdueEffect,
+  type OverdueEffects,
   parkedAmong,
+  readMoneyAtRisk,
   type SessionCensus,
 } from './read-engine-tables';
+export { type EventReprocessing, reprocessEvent } from './reprocess-event';
 export {
   type Asked,
-  type EffectRelease,
+  type EffectResolution,
   filemakerScriptTarget,
+  RESOLUTIONS,
   type RefusalCode,
   type Refused,
-  releaseEffect,
-} from './release-effect';
-export { type EventReprocessing, reprocessEvent } from './reprocess-event';
+  type Resolution,
+  resolveEffect,
+  retryEffect,
+} from './resolve-effect';
+export { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
+export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent } from './show';
 export { readStatus, type Status } from './status';
 export type { ParkedItem, StatusFigures } from './status-figures';
 export { type StatusLine, spell } from './status-lines';

@@ -3,8 +3,8 @@ import { createEffectStore, type EffectPlan } from '@bridge/effects';
 import { createGates } from '@bridge/gates';
 import { createInbox } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
-import { sql } from 'drizzle-orm';
-import { audited, listAudit } from './audit';
+import { type SQL, sql } from 'drizzle-orm';
+import { audited, auditedTransaction, listAudit } from './audit';
 import { beginSession, endSession, operatorOfSession } from './console-sessions';
 import { pauseScope, resumeScope } from './gate-acts';
 import {
@@ -17,8 +17,10 @@ import {
 import { allMigrations } from './migrations';
 import { listOperators, putOperator, seedOperator, verifyOperator } from './operators';
 import { hashPassword } from './password-hash';
-import { releaseEffect } from './release-effect';
 import { reprocessEvent } from './reprocess-event';
+import { resolveEffect, retryEffect } from './resolve-effect';
+import { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
+import { showEffect, showEvent } from './show';
 import { readStatus } from './status';
 
 const sources = allMigrations([]);
@@ -47,6 +49,7 @@ const target = (over: object = {}) => ({
   log: null,
   ...over,
 });
+const log = { layout: 'log', keyField: 'k', stateField: 's', resultField: 'r' };
 const probe = { layout: 'l', field: 'f', value: 'v', proves: true };
 
 async function park(over: Partial<EffectPlan> = {}): Promise<string> {
@@ -61,7 +64,7 @@ async function park(over: Partial<EffectPlan> = {}): Promise<string> {
     subject: {},
     origin: 'webhook',
     checkFirst: false,
-    parked: { reasonCode: 'SECOND_PAYMENT', reason: 'paid twice' },
+    parked: { reasonCode: 'second-payment', reason: 'paid twice' },
     ...over,
   });
   return id;
@@ -75,56 +78,192 @@ const stored = async (id: string) =>
     )
   )[0];
 
-describe('release of a parked effect', () => {
-  test.each([
-    ['kit', target({ contract: 'kit' }), true],
-    ['plain with a probe', target({ probe }), true],
-    ['plain without a probe', target(), false],
-  ])('%s: asks first where FileMaker can be asked', async (_name, given, checkFirst) => {
-    const id = await park({ target: given });
-    expect(await releaseEffect(database, id, asked)).toEqual({
-      kind: 'released',
-      id,
-      title: 'Mark invoice 1 paid',
-      checkFirst,
-    });
-    expect(await stored(id)).toEqual({ state: 'planned', check_first: checkFirst, run: 1, queued_at: null });
-  });
+const change = (id: string, what: SQL) =>
+  database.executor.execute(sql`update effects.effects set ${what} where id = ${id}`);
+const again = { ...asked, as: 'again' } as const;
+const done = { ...asked, as: 'done' } as const;
+const cancelled = { ...asked, as: 'cancelled' } as const;
+const unknownFor = (minutes: number): SQL =>
+  sql`state = 'unknown', unknown_since = clock_timestamp() - make_interval(mins => ${minutes}::int), attempts = 1, reason_code = 'TIMEOUT', reason = 'no answer'`;
 
-  test('leaves a row that says who released what and why', async () => {
+describe("a person's word on a parked effect", () => {
+  // A probe can find a payment but never prove that it is not there: asked first, the effect would park for ever.
+  test.each([
+    ['a kit script with its log', target({ contract: 'kit', log }), 'SCRIPT_REFUSED', true],
+    ['a plain script with a probe', target({ probe }), 'PROBE_FOUND_NOTHING', false],
+    ['a plain script without a probe', target(), 'CANNOT_BE_ASKED', false],
+    ['a log that holds an unfinished row', target({ contract: 'kit', log }), 'LOG_NOT_DONE', false],
+    ['a log that contradicts itself', target({ contract: 'kit', log, probe }), 'LOG_CONTRADICTS', false],
+  ])(
+    '"again" asks first only where the answer can be "not there": %s',
+    async (_name, given, reasonCode, checkFirst) => {
+      const id = await park({ target: given, parked: { reasonCode, reason: 'why' } });
+      const title = 'Mark invoice 1 paid';
+      expect(await resolveEffect(database, id, again)).toEqual({
+        kind: 'resolved',
+        as: 'again',
+        id,
+        title,
+        checkFirst,
+      });
+      expect(await stored(id)).toEqual({ state: 'planned', check_first: checkFirst, run: 1, queued_at: null });
+    },
+  );
+
+  test('leaves a row that says who decided what and why, under the row’s number even when the key was given', async () => {
     const id = await park();
-    await releaseEffect(database, id, asked);
+    expect(await resolveEffect(database, 'invoice-paid:cs_1', again)).toMatchObject({ kind: 'resolved', id });
     const [row] = await listAudit(database, { object: `effect:${id}`, limit: 10 });
-    expect(row).toMatchObject({ who: 'ada', action: 'effect.release', why: asked.why, outcome: 'done' });
+    expect(row).toMatchObject({ who: 'ada', action: 'effect.resolve', why: asked.why, outcome: 'done' });
   });
 
   test.each([
-    ['unknown', sql`state = 'unknown', unknown_since = clock_timestamp()`, 'EFFECT_UNKNOWN'],
     ['done', sql`state = 'done', verified = true, settled_at = clock_timestamp()`, 'EFFECT_DONE'],
     ['cancelled', sql`state = 'cancelled', settled_at = clock_timestamp()`, 'EFFECT_CANCELLED'],
     ['planned', sql`state = 'planned'`, 'EFFECT_ON_ITS_WAY'],
-  ])('is refused for one that is %s, changes nothing, and is on record', async (state, change, code) => {
-    const id = await park();
-    await database.executor.execute(sql`update effects.effects set ${change} where id = ${id}`);
-    expect(await releaseEffect(database, id, asked)).toMatchObject({ kind: 'refused', code });
-    expect(await stored(id)).toMatchObject({ state, run: 0 });
-    expect(await listAudit(database, { limit: 5 })).toMatchObject([{ outcome: 'refused', detail: code }]);
-  });
+    [
+      'sending',
+      sql`state = 'sending', claimed_by = 'w', attempts = 1, first_sent_at = clock_timestamp()`,
+      'EFFECT_IN_HAND',
+    ],
+  ])(
+    'is refused for one that is %s, whatever the word, changes nothing, and is on record',
+    async (state, what, code) => {
+      const id = await park();
+      await change(id, what);
+      for (const word of [again, done, cancelled])
+        expect(await resolveEffect(database, id, word)).toMatchObject({ kind: 'refused', code });
+      expect(await stored(id)).toMatchObject({ state, run: 0 });
+      expect((await listAudit(database, { limit: 5 })).map(({ outcome, detail }) => [outcome, detail])).toEqual(
+        Array.from({ length: 3 }, () => ['refused', code]),
+      );
+    },
+  );
 
-  test('is refused for an id that is not there and for a target that cannot be read', async () => {
-    expect(await releaseEffect(database, '99', asked)).toMatchObject({ code: 'EFFECT_NOT_FOUND' });
-    expect(await releaseEffect(database, "1' or true", asked)).toMatchObject({ code: 'EFFECT_NOT_FOUND' });
+  test('is refused for an id that is not there; "again" also for a target that cannot be read', async () => {
+    expect(await resolveEffect(database, '99', again)).toMatchObject({ code: 'EFFECT_NOT_FOUND' });
+    expect(await resolveEffect(database, "1' or true", done)).toMatchObject({ code: 'EFFECT_NOT_FOUND' });
     const id = await park({ target: { layout: 'x' } });
-    expect(await releaseEffect(database, id, asked)).toMatchObject({ code: 'EFFECT_TARGET_UNREADABLE' });
+    expect(await resolveEffect(database, id, again)).toMatchObject({ code: 'EFFECT_TARGET_UNREADABLE' });
     expect((await stored(id))?.state).toBe('parked');
+    expect(await resolveEffect(database, id, cancelled)).toMatchObject({ kind: 'resolved', as: 'cancelled' });
   });
 
   test('by ten people at once happens once', async () => {
     const id = await park();
-    const answers = await Promise.all(Array.from({ length: 10 }, () => releaseEffect(database, id, asked)));
-    expect(answers.filter((answer) => answer.kind === 'released')).toHaveLength(1);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => resolveEffect(database, id, again)));
+    expect(answers.filter((answer) => answer.kind === 'resolved')).toHaveLength(1);
     expect((await stored(id))?.run).toBe(1);
   });
+
+  test('"done" is kept as a word and not as a proof, with who said it and why; "cancelled" ends it', async () => {
+    const [one, other] = [await park({ title: 'a' }), await park({ title: 'b' })];
+    expect(await resolveEffect(database, one, done)).toMatchObject({ kind: 'resolved', as: 'done', was: 'parked' });
+    expect(await resolveEffect(database, other, cancelled)).toMatchObject({ as: 'cancelled', was: 'parked' });
+    expect((await showEffect(database, one))?.effect).toMatchObject({
+      state: 'done',
+      verified: false,
+      result: { resolvedBy: 'ada', why: asked.why },
+    });
+    expect((await showEffect(database, other))?.effect).toMatchObject({ state: 'cancelled', verified: null });
+  });
+});
+
+describe("a person's word on an unknown effect", () => {
+  test('"again" is refused because it may have run; "done" and "cancelled" settle it', async () => {
+    const [one, other] = [await park({ title: 'a' }), await park({ title: 'b' })];
+    await change(one, unknownFor(0));
+    await change(other, unknownFor(0));
+    const refused = await resolveEffect(database, one, again);
+    expect(refused).toMatchObject({ code: 'EFFECT_UNKNOWN', reason: expect.stringContaining('it may have run') });
+    expect(await resolveEffect(database, one, done)).toMatchObject({ kind: 'resolved', was: 'unknown' });
+    expect(await resolveEffect(database, other, cancelled)).toMatchObject({ kind: 'resolved', was: 'unknown' });
+    expect([(await stored(one))?.state, (await stored(other))?.state]).toEqual(['done', 'cancelled']);
+  });
+
+  test('while a worker asks about it nobody decides', async () => {
+    const id = await park();
+    await change(id, sql`${unknownFor(0)}, claimed_by = 'w'`);
+    expect(await resolveEffect(database, id, done)).toMatchObject({ code: 'EFFECT_IN_HAND' });
+    expect((await stored(id))?.state).toBe('unknown');
+  });
+});
+
+describe('a retry without a look at the single case', () => {
+  const kit = target({ contract: 'kit', log });
+  test.each([
+    ['never sent and plainly parked', target(), 'INVOICE_LOCKED', 0, true],
+    ['sent, and FileMaker keeps a log that is asked first', kit, 'TOO_MANY_REFUSALS', 3, true],
+    ['sent, and only a probe', target({ probe }), 'PROBE_FOUND_NOTHING', 1, false],
+    ['sent, and nothing to ask', target(), 'REFUSED_FOR_GOOD', 1, false],
+    ['never sent by us, and asked in vain', target(), 'CANNOT_BE_ASKED', 0, false],
+    ['an unfinished row in the log', kit, 'LOG_NOT_DONE', 1, false],
+    ['two rows in the log', kit, 'LOG_CONTRADICTS', 1, false],
+    ['a second payment', kit, 'second-payment', 0, false],
+    ['refunded', kit, 'payment-refunded', 0, false],
+    ['disputed', kit, 'payment-disputed', 0, false],
+    ['a reversal of what was never applied', kit, 'payment-not-applied', 0, false],
+    ['captured less', kit, 'captured-less', 0, false],
+  ])('%s', async (_name, given, reasonCode, attempts, runs) => {
+    const id = await park({ target: given, parked: { reasonCode, reason: 'why it waits' } });
+    await change(id, sql`attempts = ${attempts}`);
+    const answer = await retryEffect(database, id, asked);
+    expect((await stored(id))?.state).toBe(runs ? 'planned' : 'parked');
+    expect(answer).toMatchObject(
+      runs
+        ? { kind: 'resolved', as: 'again' }
+        : {
+            code: 'EFFECT_NEEDS_DECISION',
+            reason: expect.stringMatching(`why it waits\\. .*\\./bridge effects show ${id}`),
+          },
+    );
+    // The same word about the single case is taken.
+    if (!runs) expect(await resolveEffect(database, id, again)).toMatchObject({ kind: 'resolved' });
+  });
+});
+
+test('an act and its record are kept together or not at all; that it failed stays on record', async () => {
+  const id = await park();
+  const act = { who: 'ada', action: 'test', object: 'x', why: 'y' };
+  const work = auditedTransaction(
+    database,
+    act,
+    async (tx) => {
+      await tx.execute(sql`update effects.effects set title = 'changed' where id = ${id}`);
+      throw new TypeError('no');
+    },
+    () => ({ outcome: 'done', detail: null }),
+  );
+  await expect(work).rejects.toThrow('no');
+  expect((await showEffect(database, id))?.effect.title).toBe('Mark invoice 1 paid');
+  expect(await listAudit(database, { limit: 5 })).toMatchObject([{ outcome: 'failed', detail: 'TypeError' }]);
+});
+
+test('an effect is shown with its sendings and with what people did, by number and by key, without its bytes', async () => {
+  const id = await park({ target: target({ probe }), body: '{"email":"customer@example.com"}' });
+  await database.executor.execute(
+    sql`insert into effects.attempts (effect_id, purpose, number, worker, claim_no) values (${id}, 'send', 1, 'w', 1)`,
+  );
+  await retryEffect(database, id, asked);
+  const shown = await showEffect(database, id);
+  expect(shown).toMatchObject({
+    effect: { id, key: 'invoice-paid:cs_1', state: 'parked', checkFirst: false, inHand: false, target: { probe } },
+    attempts: [{ purpose: 'send', verdict: null }],
+    audit: [{ who: 'ada', outcome: 'refused' }],
+  });
+  expect(await showEffect(database, 'invoice-paid:cs_1')).toEqual(shown);
+  expect(JSON.stringify(shown)).not.toContain('customer@example.com');
+  expect(await showEffect(database, '99')).toBeUndefined();
+});
+
+test('the last success of a schedule only moves forward, and only for schedules that ever had one', async () => {
+  expect(await listScheduleRuns(database)).toEqual([]);
+  await recordScheduleSuccess(database.executor, 'reconcile-invoices');
+  const [first] = await listScheduleRuns(database);
+  await recordScheduleSuccess(database.executor, 'reconcile-invoices');
+  const [second, ...others] = await listScheduleRuns(database);
+  expect([first?.schedule, others]).toEqual(['reconcile-invoices', []]);
+  expect(second?.succeededAt.getTime()).toBeGreaterThan(first?.succeededAt.getTime() ?? Number.POSITIVE_INFINITY);
 });
 
 test('an act that fails stays on record as failed, and its error reaches the caller', async () => {
@@ -150,7 +289,11 @@ test('a parked event is read again once; one without a body or under way is refu
     },
   ]);
   const id = recorded?.id ?? '';
-  expect(await reprocessEvent(database, id, asked)).toMatchObject({ kind: 'reprocessed', eventId: 'evt_1' });
+  expect(await reprocessEvent(database, 'evt_1', asked)).toMatchObject({ kind: 'reprocessed', id });
+  expect(await showEvent(database, 'evt_1')).toMatchObject({
+    event: { id, state: 'received', source: 'operator', bodyBytes: 2 },
+    audit: [{ action: 'event.reprocess', outcome: 'done' }],
+  });
   expect(await reprocessEvent(database, id, asked)).toMatchObject({ code: 'EVENT_ON_ITS_WAY' });
   await database.executor.execute(sql`update inbox.events set body = null`);
   expect(await reprocessEvent(database, id, asked)).toMatchObject({ code: 'EVENT_BODY_ERASED' });
@@ -160,12 +303,23 @@ test('a parked event is read again once; one without a body or under way is refu
 test('pause closes a scope for everybody until resume, and both are on record', async () => {
   await pauseScope(database, 'flow:invoices', asked);
   expect(await createGates(database).closures(['flow:invoices'])).toMatchObject([{ kind: 'pause', by: 'ada' }]);
-  expect(await resumeScope(database, 'flow:invoices', asked)).toBe(1);
-  expect(await resumeScope(database, 'flow:invoices', asked)).toBe(0);
+  expect(await resumeScope(database, 'flow:invoices', asked)).toEqual({ lifted: 1, circuitClosed: false });
+  expect(await resumeScope(database, 'flow:invoices', asked)).toEqual({ lifted: 0, circuitClosed: false });
   expect((await listAudit(database, { limit: 5 })).map(({ action, outcome }) => [action, outcome])).toEqual([
     ['gate.resume', 'refused'],
     ['gate.resume', 'done'],
     ['gate.pause', 'done'],
+  ]);
+});
+
+test('resume of a peer also ends the note that it is away, so that work tries it at once', async () => {
+  const gates = createGates(database);
+  await gates.openCircuit('filemaker', 'no answer');
+  await gates.openCircuit('stripe', 'no answer');
+  expect(await resumeScope(database, 'filemaker', asked)).toEqual({ lifted: 0, circuitClosed: true });
+  expect((await gates.closures()).map((closure) => closure.scope)).toEqual(['stripe']);
+  expect(await listAudit(database, { limit: 1 })).toMatchObject([
+    { action: 'gate.resume', outcome: 'done', detail: '0 lifted, circuit closed' },
   ]);
 });
 
@@ -305,6 +459,26 @@ describe('status', () => {
     expect(status.figures?.parked.newest.map((item) => item.title)).toEqual([
       'Mark invoice 2 paid',
       'Mark invoice 1 paid',
+    ]);
+  });
+
+  test('what has been unknown, or has waited to ask first, for more than an hour waits for a person', async () => {
+    const [old, young, asking] = [await park({ title: 'a' }), await park({ title: 'b' }), await park({ title: 'c' })];
+    const [released, plain] = [await park({ title: 'd', target: target({ contract: 'kit', log }) }), await park()];
+    await change(old, unknownFor(61));
+    await change(young, unknownFor(59));
+    for (const id of [asking, released, plain])
+      await change(id, sql`planned_at = clock_timestamp() - interval '2 hours'`);
+    await change(asking, sql`state = 'planned', check_first = true, reason = 'no sentinel'`);
+    await resolveEffect(database, released, again);
+    await change(plain, sql`state = 'planned'`);
+    const status = await readStatus(database, sources);
+    expect(status.figures?.overdue).toMatchObject({ unknown: 1, checkFirst: 1 });
+    expect(status.figures?.overdue.oldest.map(({ id }) => id)).toEqual([asking, old]);
+    expect(status.fine).toBe(false);
+    expect(status.lines.filter((line) => line.tone === 'waits').map((line) => line.next)).toEqual([
+      `./bridge effects show ${asking}`,
+      `./bridge effects show ${old}`,
     ]);
   });
 });

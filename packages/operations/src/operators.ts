@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { changed, type Database, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import { audited } from './audit';
+import { auditedTransaction } from './audit';
 import { parsePasswordHash, passwordMatches } from './password-hash';
 
 export interface Operator {
@@ -49,19 +49,18 @@ export function putOperator(
   by: string,
 ): Promise<'added' | 'changed'> {
   const { name, passwordHash } = operator;
-  return audited(
+  return auditedTransaction(
     database,
     { who: by, action: 'operator.put', object: `operator:${name}`, why: 'name and password given' },
-    () =>
-      database.transaction(async (tx) => {
-        const row = await oneRow<{ added: boolean }>(
-          tx,
-          sql`insert into operations.operators (name, password_hash, created_by) values (${name}, ${passwordHash}, ${by})
-              on conflict (name) do update set password_hash = excluded.password_hash returning xmax = 0 as added`,
-        );
-        await changed(tx, sql`delete from operations.console_sessions where operator = ${name}`);
-        return row?.added === true ? 'added' : 'changed';
-      }),
+    async (tx) => {
+      const row = await oneRow<{ added: boolean }>(
+        tx,
+        sql`insert into operations.operators (name, password_hash, created_by) values (${name}, ${passwordHash}, ${by})
+            on conflict (name) do update set password_hash = excluded.password_hash returning xmax = 0 as added`,
+      );
+      await changed(tx, sql`delete from operations.console_sessions where operator = ${name}`);
+      return row?.added === true ? 'added' : 'changed';
+    },
     (detail) => ({ outcome: 'done', detail }),
   );
 }

@@ -1,6 +1,5 @@
-import { type Database, oneRow, rows } from '@bridge/database';
+import { type Database, type Executor, oneRow, rows } from '@bridge/database';
 import type { EffectState } from '@bridge/effects';
-import type { EventState } from '@bridge/inbox';
 import { sql } from 'drizzle-orm';
 
 // Questions to tables of other owners that their packages do not answer yet. Reading only; all of them stand here, so
@@ -12,30 +11,179 @@ export interface EffectRow {
   title: string;
   state: EffectState;
   target: unknown;
+  attempts: number;
+  reasonCode: string | null;
   reason: string | null;
-  /** When it was last claimed and not given back. */
-  claimed: boolean;
 }
 
-export function readEffect(database: Database, id: string): Promise<EffectRow | undefined> {
+/** Reads an effect that is about to be decided; nobody else changes it until the transaction ends. */
+export function lockEffect(tx: Executor, id: string): Promise<EffectRow | undefined> {
   return oneRow<EffectRow>(
-    database.executor,
-    sql`select id, kind, title, state, target, reason, claimed_by is not null as claimed from effects.effects where id = ${id}`,
+    tx,
+    sql`select id, kind, title, state, target, attempts, reason_code as "reasonCode", reason from effects.effects
+        where id = ${id} for update`,
   );
 }
 
-export interface EventRow {
-  id: string;
-  eventId: string;
-  eventType: string;
-  state: EventState;
-  hasBody: boolean;
+/** What a list does not show of an effect. */
+export interface EffectDetails {
+  /** Where and how, as it was frozen when planned. */
+  target: unknown;
+  /** The peer is asked before it is sent. */
+  checkFirst: boolean;
+  dueAt: Date;
+  firstSentAt: Date | null;
+  lastSentAt: Date | null;
+  unknownSince: Date | null;
+  /** A worker is at it now. */
+  inHand: boolean;
+  /** What the peer answered, or who decided and why. */
+  result: unknown;
 }
 
-export function readEvent(database: Database, id: string): Promise<EventRow | undefined> {
-  return oneRow<EventRow>(
+const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+export async function readEffectDetails(database: Database, id: string): Promise<EffectDetails | undefined> {
+  const row = await oneRow<{
+    target: unknown;
+    check_first: boolean;
+    due_at: string;
+    first_sent_at: string | null;
+    last_sent_at: string | null;
+    unknown_since: string | null;
+    in_hand: boolean;
+    result: unknown;
+  }>(
     database.executor,
-    sql`select id, event_id as "eventId", event_type as "eventType", state, body is not null as "hasBody" from inbox.events where id = ${id}`,
+    sql`select target, check_first, due_at, first_sent_at, last_sent_at, unknown_since, result,
+          claimed_by is not null and claims.is_alive(claimed_by) as in_hand
+        from effects.effects where id = ${id}`,
+  );
+  if (row === undefined) return undefined;
+  return {
+    target: row.target,
+    checkFirst: row.check_first,
+    dueAt: new Date(row.due_at),
+    firstSentAt: date(row.first_sent_at),
+    lastSentAt: date(row.last_sent_at),
+    unknownSince: date(row.unknown_since),
+    inHand: row.in_hand,
+    result: row.result,
+  };
+}
+
+/** What a list does not show of an event, without its body. */
+export interface EventDetails {
+  account: string | null;
+  apiVersion: string | null;
+  eventCreatedAt: Date | null;
+  lastDeliveryAt: Date;
+  dueAt: Date;
+  /** Null once the body is erased. */
+  bodyBytes: number | null;
+}
+
+export async function readEventDetails(database: Database, id: string): Promise<EventDetails | undefined> {
+  const row = await oneRow<{
+    account: string | null;
+    api_version: string | null;
+    event_created_at: string | null;
+    last_delivery_at: string;
+    due_at: string;
+    body_bytes: number | null;
+  }>(
+    database.executor,
+    sql`select account, api_version, event_created_at, last_delivery_at, due_at, octet_length(body) as body_bytes
+        from inbox.events where id = ${id}`,
+  );
+  if (row === undefined) return undefined;
+  return {
+    account: row.account,
+    apiVersion: row.api_version,
+    eventCreatedAt: date(row.event_created_at),
+    lastDeliveryAt: new Date(row.last_delivery_at),
+    dueAt: new Date(row.due_at),
+    bodyBytes: row.body_bytes,
+  };
+}
+
+/** An effect that should have been settled by itself long ago. */
+export interface OverdueEffect {
+  id: string;
+  title: string;
+  /** unknown: sent and unheard. planned: it waits to ask the peer before it is sent. */
+  state: 'unknown' | 'planned';
+  reasonCode: string | null;
+  reason: string | null;
+  since: Date;
+}
+
+export interface OverdueEffects {
+  /** All of them. */
+  unknown: number;
+  checkFirst: number;
+  /** The first `limit`, the oldest first. */
+  oldest: OverdueEffect[];
+}
+
+/** Unknown, or waiting to ask first, for longer than `afterSeconds`; a person's latest word starts the time anew. */
+export async function readOverdue(database: Database, afterSeconds: number, limit: number): Promise<OverdueEffects> {
+  const found = await rows<
+    Omit<OverdueEffect, 'since'> & { since: string; all_unknown: number; all_check_first: number }
+  >(
+    database.executor,
+    sql`with waiting as (
+          select id, title, state, reason_code as "reasonCode", reason, coalesce(unknown_since, greatest(planned_at, (
+              select max(a.at) from operations.audit a where a.object = 'effect:' || e.id and a.outcome = 'done'))) as since
+          from effects.effects e where state = 'unknown' or (state = 'planned' and check_first))
+        select waiting.*, (count(*) filter (where state = 'unknown') over ())::int as all_unknown,
+          (count(*) filter (where state = 'planned') over ())::int as all_check_first
+        from waiting where since < clock_timestamp() - make_interval(secs => ${afterSeconds}::float8)
+        order by since, id limit ${limit}`,
+  );
+  return {
+    unknown: found[0]?.all_unknown ?? 0,
+    checkFirst: found[0]?.all_check_first ?? 0,
+    oldest: found.map(({ id, title, state, reasonCode, reason, since }) => ({
+      id,
+      title,
+      state,
+      reasonCode,
+      reason,
+      since: new Date(since),
+    })),
+  };
+}
+
+/** Money that a customer has paid and FileMaker does not hold, for one currency and one state. */
+export interface MoneyAtRisk {
+  currency: string;
+  /** How the effect stands; `no-effect`: none could be planned, and the event that told of it is parked. */
+  class: 'planned' | 'sending' | 'unknown' | 'parked' | 'no-effect';
+  /** Minor units. */
+  amount: number;
+}
+
+/**
+ * Paid longer than ten minutes ago, by Stripe's time of payment or else when we first saw it, and neither done nor
+ * cancelled by a person. It begins with what is unfinished, so that its cost does not grow with the history. An effect is
+ * planned in the transaction that writes its key, so a payment with a key has an effect.
+ */
+export function readMoneyAtRisk(database: Database): Promise<MoneyAtRisk[]> {
+  return rows<MoneyAtRisk>(
+    database.executor,
+    sql`with unproved as (
+          select p.currency, e.state as class, p.amount_total, coalesce(p.paid_at, p.first_seen) as paid_at
+          from effects.effects e
+          join flow_invoices.payments p
+            on p.checkout_session_id = e.subject ->> 'checkoutSessionId' and p.effect_key = e.key and p.status = 'paid'
+          where e.state in ('planned', 'sending', 'unknown', 'parked')
+          union all
+          select currency, 'no-effect', amount_total, coalesce(paid_at, first_seen) from flow_invoices.payments
+          where effect_key is null and status in ('paid', 'parked'))
+        select currency, class, sum(amount_total)::float8 as amount from unproved
+        where paid_at < clock_timestamp() - interval '10 minutes'
+        group by currency, class order by currency, class`,
   );
 }
 

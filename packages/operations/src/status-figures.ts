@@ -6,6 +6,8 @@ import { EFFECT_STATES } from './lists';
 import {
   countUnverified,
   type LivingProcess,
+  type OverdueEffects,
+  readOverdue,
   readProcesses,
   readSessionCensus,
   type SessionCensus,
@@ -27,12 +29,16 @@ export interface StatusFigures {
   inbox: { counts: Record<EventState, number>; oldestUnfinishedSeconds: number };
   effects: { counts: Record<EffectState, number>; unverifiedDone: number };
   parked: { effects: number; events: number; newest: ParkedItem[] };
+  /** Unknown, or waiting to ask FileMaker first, for more than an hour: they should have been settled by themselves. */
+  overdue: OverdueEffects;
   closures: Closure[];
   processes: { living: LivingProcess[]; everSeen: string[] };
   filemakerSessions: SessionCensus;
 }
 
 const NEWEST_PARKED = 10;
+const OVERDUE_SECONDS = 3_600;
+const OLDEST_OVERDUE = 10;
 
 export async function readFigures(database: Database): Promise<StatusFigures> {
   const inbox = createInbox(database);
@@ -69,6 +75,7 @@ export async function readFigures(database: Database): Promise<StatusFigures> {
       unverifiedDone: await countUnverified(database),
     },
     parked: { effects: counts.parked, events: events.parked, newest },
+    overdue: await readOverdue(database, OVERDUE_SECONDS, OLDEST_OVERDUE),
     closures: await createGates(database).closures(),
     processes: await readProcesses(database),
     filemakerSessions: await readSessionCensus(database),

@@ -10,6 +10,7 @@ const calm: StatusFigures = {
   },
   effects: { counts: { planned: 0, sending: 0, unknown: 0, parked: 0, done: 5, cancelled: 0 }, unverifiedDone: 0 },
   parked: { effects: 0, events: 0, newest: [] },
+  overdue: { unknown: 0, checkFirst: 0, oldest: [] },
   closures: [],
   processes: { living: [worker], everSeen: ['worker'] },
   filemakerSessions: { opening: 0, idle: 1, leased: 0, closing: 0 },
@@ -57,7 +58,7 @@ test('what stands still comes before what waits, and both before what is good to
       sentence: 'Script Ship has been halted for 5 min (FILEMAKER_104): script missing',
       next: './bridge resume script Ship --why "…"',
     },
-    { tone: 'waits', sentence: 'Mark invoice 1 paid: why', next: './bridge effects release 7 --why "…"' },
+    { tone: 'waits', sentence: 'Mark invoice 1 paid: why', next: './bridge effects show 7' },
     { tone: 'waits', sentence: '2 more wait for a person.', next: './bridge effects list --state parked' },
     {
       tone: 'note',
@@ -73,6 +74,32 @@ test('a worker that was never started is no fault until something is owed', () =
   const owed = { ...calm.effects, counts: { ...calm.effects.counts, planned: 1 } };
   expect(lines({ ...calm, processes, effects: owed })[0]?.tone).toBe('broken');
   expect(lines({ ...calm, processes: { living: [], everSeen: ['worker'] } })[0]?.tone).toBe('broken');
+});
+
+test('an answer that is missing for a minute is a note; after an hour it waits for a person and is noted no more', () => {
+  const effects = { ...calm.effects, counts: { ...calm.effects.counts, unknown: 2 } };
+  expect(lines({ ...calm, effects }).map((line) => line.tone)).toEqual(['note', 'fine']);
+  const since = new Date(at.getTime() - 2 * 3_600_000);
+  const old = {
+    id: '9',
+    title: 'Mark invoice 1 paid',
+    state: 'unknown',
+    reasonCode: 'X',
+    reason: 'busy',
+    since,
+  } as const;
+  expect(lines({ ...calm, effects, overdue: { unknown: 13, checkFirst: 0, oldest: [old] } }).slice(0, 2)).toEqual([
+    {
+      tone: 'waits',
+      sentence: 'Mark invoice 1 paid: sent, and for 2 h nobody could tell whether it has run: busy',
+      next: './bridge effects show 9',
+    },
+    {
+      tone: 'waits',
+      sentence: '12 more are not settled after an hour.',
+      next: './bridge effects list --state unknown',
+    },
+  ]);
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import type { Closure } from '@bridge/gates';
 import { scopeAsTyped } from './gate-acts';
+import type { OverdueEffect } from './read-engine-tables';
 import type { ParkedItem, StatusFigures } from './status-figures';
 
 /**
@@ -46,6 +47,7 @@ export function describeStatus(facts: {
       next: `./bridge ${figures.parked.effects > 0 ? 'effects' : 'events'} list --state parked`,
     });
   }
+  lines.push(...overdueLines(figures, at));
   const { oldestUnfinishedSeconds } = figures.inbox;
   if (oldestUnfinishedSeconds > LATE_SECONDS) {
     lines.push({
@@ -55,10 +57,11 @@ export function describeStatus(facts: {
     });
   }
   const { counts, unverifiedDone } = figures.effects;
-  if (counts.unknown > 0) {
+  const asking = counts.unknown - figures.overdue.unknown;
+  if (asking > 0) {
     lines.push({
       tone: 'note',
-      sentence: `${counts.unknown} sent without hearing the answer; the bridge is asking FileMaker.`,
+      sentence: `${asking} sent without hearing the answer; the bridge is asking FileMaker.`,
       next: './bridge effects list --state unknown',
     });
   }
@@ -123,14 +126,38 @@ function processLines({ processes, inbox, effects }: StatusFigures): StatusLine[
   return lines;
 }
 
+/** What should have been settled by asking long ago: something keeps the bridge from asking, or the answer from coming. */
+function overdueLines({ overdue }: StatusFigures, at: Date): StatusLine[] {
+  const lines: StatusLine[] = overdue.oldest.map((effect) => ({
+    tone: 'waits',
+    sentence: overdueSentence(effect, spell((at.getTime() - effect.since.getTime()) / 1_000)),
+    next: `./bridge effects show ${effect.id}`,
+  }));
+  const more = overdue.unknown + overdue.checkFirst - overdue.oldest.length;
+  if (more > 0) {
+    lines.push({
+      tone: 'waits',
+      sentence: `${more} more ${more === 1 ? 'is' : 'are'} not settled after an hour.`,
+      next: `./bridge effects list --state ${overdue.unknown > 0 ? 'unknown' : 'planned'}`,
+    });
+  }
+  return lines;
+}
+
+function overdueSentence({ title, state, reasonCode, reason }: OverdueEffect, lasting: string): string {
+  const because = reason ?? reasonCode;
+  const why = because === null ? '.' : `: ${because}`;
+  return state === 'unknown'
+    ? `${title}: sent, and for ${lasting} nobody could tell whether it has run${why}`
+    : `${title}: has waited ${lasting} for FileMaker to be asked whether it has run${why}`;
+}
+
 function parkedLine(item: ParkedItem): StatusLine {
   return {
     tone: 'waits',
     sentence: `${item.title}: ${item.reason === '' ? item.reasonCode : item.reason}`,
     next:
-      item.kind === 'effect'
-        ? `./bridge effects release ${item.id} --why "…"`
-        : `./bridge events reprocess ${item.id} --why "…"`,
+      item.kind === 'effect' ? `./bridge effects show ${item.id}` : `./bridge events reprocess ${item.id} --why "…"`,
   };
 }
 

@@ -148,6 +148,51 @@ describe('where a value comes from', () => {
     ).toBe('https://receipts.example/1');
   });
 
+  test('a charge that does not say whether it is paid counts as paid under a PaymentIntent that succeeded', () => {
+    const { paid, ...silent } = { ...setup().charge, amount_captured: 2999 };
+    const under = (status: string | undefined, charge: object) => ({
+      charge: 'ch_1',
+      paymentIntent: { id: 'pi_1', ...(status === undefined ? {} : { status }), latest_charge: charge },
+    });
+    for (const change of [
+      under('succeeded', silent),
+      under(undefined, silent),
+      { charge: { ...silent, paid: null } },
+    ]) {
+      expect(payloadOf(change).receipt_url).toBe('https://receipts.example/1');
+      expect(build(change)).toMatchObject({ notices: expect.arrayContaining(['CAPTURED_LESS']) });
+    }
+    const failed = [
+      under('succeeded', { ...silent, paid: false }),
+      under('succeeded', { ...silent, status: 'failed' }),
+      under('requires_payment_method', silent),
+    ];
+    for (const change of failed) expect(payloadOf(change).receipt_url).toBe('');
+    const sure = { ...silent, paid: true, receipt_url: 'https://receipts.example/sure' };
+    expect(payloadOf({ ...under('succeeded', sure), charge: silent }).receipt_url).toBe(
+      'https://receipts.example/sure',
+    );
+  });
+
+  test('the shipping item has a name, whatever is left out: the configured one, the rate’s own, or Shipping', () => {
+    const nameOf = (shipping_rate: unknown, name: string) => {
+      const shipping_cost = { amount_subtotal: 500, amount_tax: 0, amount_total: 500, shipping_rate };
+      const session = {
+        amount_total: 3500,
+        shipping_cost,
+        total_details: { amount_discount: 0, amount_shipping: 500, amount_tax: 0 },
+      };
+      const { items } = payloadOf({ session }, { shippingItem: { code: '', catalogNumber: '', name } });
+      return [items.at(-1)?.name, items.at(-1)?.description];
+    };
+    const rate = { id: 'shr_1', display_name: 'By air' };
+    expect(nameOf(rate, 'Freight')).toEqual(['Freight', 'By air']);
+    expect(nameOf(rate, '')).toEqual(['By air', 'By air']);
+    expect(nameOf('shr_1', ' ')).toEqual(['Shipping', 'Shipping']);
+    expect(nameOf({ id: 'shr_1', display_name: null }, '')).toEqual(['Shipping', 'Shipping']);
+    expect(nameOf(null, '')).toEqual(['Shipping', 'Shipping']);
+  });
+
   test('the shipping address is looked for newest place first', () => {
     const at = (name: string) => ({ name, address: null });
     const places = {

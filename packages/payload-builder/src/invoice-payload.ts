@@ -294,8 +294,10 @@ function shippingItems(
   profile: PayloadProfile,
 ): InvoiceItem[] {
   if (profile.shippingItem === null || (sums.shipping === 0 && amounts.shipping === 0)) return [];
-  const { code, catalogNumber, name } = profile.shippingItem;
+  const { code, catalogNumber } = profile.shippingItem;
   const rate = session.shipping_cost?.shipping_rate;
+  const rateName = typeof rate === 'object' ? rate?.display_name : undefined;
+  const name = firstText(profile.shippingItem.name, rateName, 'Shipping');
   const beforeTax = readAmount(
     session.shipping_cost?.amount_subtotal ?? amounts.shipping,
     'shipping_cost.amount_subtotal',
@@ -307,7 +309,7 @@ function shippingItems(
       catalog_number: wellFormedText(catalogNumber),
       name: wellFormedText(name),
       price_id: '',
-      description: wellFormedText(firstText(typeof rate === 'object' ? rate?.display_name : undefined, name)),
+      description: wellFormedText(firstText(rateName, name)),
       unit_price_cents: String(profile.unitPrice === 'line_total' ? sums.shipping : beforeTax),
     },
   ];

@@ -27,6 +27,7 @@ const shippingDetails = z.object({ name: text, address }).nullish();
 const chargeSchema = z.object({
   id: z.string(),
   paid: z.boolean().nullish(),
+  status: text,
   receipt_url: text,
   currency: text,
   amount_captured: z.number().nullish(),
@@ -34,6 +35,7 @@ const chargeSchema = z.object({
 });
 const paymentIntentSchema = z.object({
   id: z.string(),
+  status: text,
   shipping: shippingDetails,
   receipt_email: text,
   latest_charge: z.union([z.string(), chargeSchema]).nullish(),
@@ -119,7 +121,10 @@ export function readPaymentIntent(paid: PaidSession, session: SessionFacts): Pay
   return typeof inside === 'object' && inside !== null ? inside : null;
 }
 
-/** The charge that took the money: only a paid one, since `latest_charge` may also be the last failed attempt. */
+/**
+ * The charge that took the money: only a paid one, since `latest_charge` may also be the last failed attempt. One that does
+ * not say whether it is paid counts as paid unless the PaymentIntent or its own status says otherwise: the Session is paid.
+ */
 export function readPaidCharge(paid: PaidSession, paymentIntent: PaymentIntentFacts | null): ChargeFacts | null {
   const known: ChargeFacts[] = [];
   if (typeof paid.charge === 'object' && paid.charge !== null) {
@@ -129,7 +134,10 @@ export function readPaidCharge(paid: PaidSession, paymentIntent: PaymentIntentFa
     known.push(paymentIntent.latest_charge);
   }
   known.push(...(paymentIntent?.charges?.data ?? []));
-  return known.find((charge) => charge.paid === true) ?? null;
+  const intentStatus = paymentIntent?.status ?? 'succeeded';
+  const tookTheMoney = (charge: ChargeFacts) =>
+    intentStatus === 'succeeded' && charge.paid !== false && (charge.status ?? 'succeeded') === 'succeeded';
+  return known.find((charge) => charge.paid === true) ?? known.find(tookTheMoney) ?? null;
 }
 
 /**

@@ -7,7 +7,10 @@ export interface PayloadProfile {
    * tax, for scripts written against code that put it there.
    */
   unitPrice: 'unit' | 'line_total';
-  /** How the cost of shipping appears as last item; `null`: it is no item at all (it stays in `amounts`). */
+  /**
+   * How the cost of shipping appears as last item; `null`: it is no item at all (it stays in `amounts`). An empty `name`
+   * stands for the shipping rate's own, where the Session carries it, and else for "Shipping".
+   */
   shippingItem: { code: string; catalogNumber: string; name: string } | null;
   /** What a line without `billing_code` does: an empty code, or no payload. */
   missingCode: 'empty' | 'refuse';

@@ -21,40 +21,61 @@ export interface PaidSessionSnapshot {
   };
 }
 
-/** What one retrieve with {@link sessionExpand} brings; `null` when the answer is not of that shape. */
+/** What one retrieve with {@link sessionExpand} brings, and what did not come along and has to be asked for apart. */
 export interface UnfoldedSession {
   session: StripeObject;
-  lines: { items: StripeObject[]; hasMore: boolean };
+  /** Null when the server left the lines out. */
+  lines: { items: StripeObject[]; hasMore: boolean } | null;
+  payment: UnfoldedPayment;
+}
+
+export interface UnfoldedPayment {
   paymentIntent: StripeObject | null;
   charge: StripeObject | null;
+  /** What stands there only as an id; undefined when nothing is missing. */
+  missing?: { kind: 'payment_intent' | 'charge'; id: string };
 }
 
 /** One call brings the sale with its first lines and their products; four levels are what Stripe allows. */
-export const sessionExpand = [
-  'line_items.data.price.product',
-  'payment_intent.latest_charge',
-  'shipping_cost.shipping_rate',
-];
+export const sessionExpand = ['line_items.data.price.product', 'payment_intent.latest_charge'];
+/** Only for the name of the shipping, so that a key which may not read shipping rates loses nothing else. */
+export const shippingRateExpand = 'shipping_cost.shipping_rate';
 
+/** Null when the answer is no Checkout Session. A server that ignores `expand` is read as far as its answer goes. */
 export function unfoldSession(answer: unknown): UnfoldedSession | null {
   const whole = asStripeObject(answer, 'checkout.session');
   if (whole === null) return null;
   const { line_items, ...rest } = whole;
-  const lines = asStripeList(line_items);
-  if (lines === null) return null;
-  if (rest.payment_intent === null || rest.payment_intent === undefined) {
-    return { session: { ...rest, id: whole.id, object: whole.object }, lines, paymentIntent: null, charge: null };
-  }
-  const intent = asStripeObject(rest.payment_intent, 'payment_intent');
-  if (intent === null) return null;
-  const charge = asStripeObject(intent.latest_charge, 'charge');
-  if (charge === null && intent.latest_charge !== null && intent.latest_charge !== undefined) return null;
+  const payment = unfoldPayment(rest.payment_intent);
+  if (payment === null) return null;
+  const intentId = payment.paymentIntent?.id ?? payment.missing?.id;
   return {
-    session: { ...rest, id: whole.id, object: whole.object, payment_intent: intent.id },
-    lines,
-    paymentIntent: { ...intent, latest_charge: charge?.id ?? null },
-    charge,
+    session: {
+      ...rest,
+      id: whole.id,
+      object: whole.object,
+      ...(intentId === undefined ? {} : { payment_intent: intentId }),
+    },
+    lines: asStripeList(line_items),
+    payment,
   };
+}
+
+/** Null when what stands there is neither a PaymentIntent, its id nor nothing. */
+export function unfoldPayment(value: unknown): UnfoldedPayment | null {
+  if (value === null || value === undefined) return { paymentIntent: null, charge: null };
+  if (typeof value === 'string') {
+    return { paymentIntent: null, charge: null, missing: { kind: 'payment_intent', id: value } };
+  }
+  const intent = asStripeObject(value, 'payment_intent');
+  if (intent === null) return null;
+  const latest = intent.latest_charge;
+  if (typeof latest === 'string') {
+    return { paymentIntent: intent, charge: null, missing: { kind: 'charge', id: latest } };
+  }
+  const charge = asStripeObject(latest, 'charge');
+  if (charge === null && latest !== null && latest !== undefined) return null;
+  return { paymentIntent: { ...intent, latest_charge: charge?.id ?? null }, charge };
 }
 
 /** Takes the products out of the lines, and says which lines name one that did not come along. */

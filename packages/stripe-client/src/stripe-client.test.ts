@@ -275,23 +275,50 @@ describe('the network', () => {
 });
 
 describe('what is asked', () => {
-  test.each(['', '../charges/ch_1', 'ch_1?expand[]=x', 'ch 1', 'é', 'x'.repeat(256)])(
-    'the id %j is refused before anything is sent',
-    async (id) => {
-      const { client, requests } = await setup((_request, response) => json(response, 200, charge));
-      const calls = [
-        client.retrievePaidSession(id),
-        client.retrieveCharge(id),
-        client.retrieveEvent(id),
-        client.findSessionOfPaymentIntent(id),
-        client.findSessionOfCharge(id),
-      ];
-      for (const error of await Promise.all(calls.map(failureOf))) {
-        expect(error).toMatchObject({ code: 'STRIPE_REQUEST_INVALID', stage: 'not-sent', action: 'park' });
-      }
-      expect(requests).toHaveLength(0);
-    },
-  );
+  test('ids with dots and hyphens are asked for as they stand', async () => {
+    const { client, requests } = await setup((_request, response) => json(response, 200, charge));
+    await client.retrieveCharge('ch_1.a-b');
+    expect(requests.map(({ path }) => path)).toEqual(['/v1/charges/ch_1.a-b']);
+  });
+
+  test('an account that is none was refused, not unheard: asking again would bring the same', async () => {
+    for (const answer of [{}, { id: 'acct_1' }, page([]), { id: 'cus_1', object: 'customer' }]) {
+      const { client } = await setup((_request, response) => json(response, 200, answer));
+      expect(await failureOf(client.retrieveAccount())).toMatchObject({
+        code: 'STRIPE_ANSWER_UNEXPECTED',
+        stage: 'refused',
+        action: 'park',
+      });
+    }
+  });
+
+  test.each([
+    '',
+    '.',
+    '..',
+    '../charges/ch_1',
+    'ch_1?expand[]=x',
+    'ch_1#x',
+    'ch%2F1',
+    'ch\\1',
+    'ch 1',
+    'ch_1\n',
+    'é',
+    'x'.repeat(256),
+  ])('the id %j is refused before anything is sent', async (id) => {
+    const { client, requests } = await setup((_request, response) => json(response, 200, charge));
+    const calls = [
+      client.retrievePaidSession(id),
+      client.retrieveCharge(id),
+      client.retrieveEvent(id),
+      client.findSessionOfPaymentIntent(id),
+      client.findSessionOfCharge(id),
+    ];
+    for (const error of await Promise.all(calls.map(failureOf))) {
+      expect(error).toMatchObject({ code: 'STRIPE_REQUEST_INVALID', stage: 'not-sent', action: 'park' });
+    }
+    expect(requests).toHaveLength(0);
+  });
 
   test.each<[string, string, string, (client: StripeClient) => Promise<unknown>]>([
     ['/v1/payment_intents/pi_1', 'payment_intent', 'pi_1', (client) => client.retrievePaymentIntent('pi_1')],
@@ -476,7 +503,7 @@ describe('a sale in one piece', () => {
     expect(requests).toHaveLength(21);
   });
 
-  test('an unpaid Session has no payment, and one that was not expanded is no answer', async () => {
+  test('an unpaid Session has no payment', async () => {
     const bare = { id: 'cs_1', object: 'checkout.session', payment_intent: null, line_items: page([]) };
     const { client } = await setup((_request, response) => json(response, 200, bare));
     await expect(client.retrievePaidSession('cs_1')).resolves.toMatchObject({
@@ -484,10 +511,136 @@ describe('a sale in one piece', () => {
       charge: null,
       reversal: { amountRefunded: 0, fullyRefunded: false, disputed: false },
     });
-    const { client: other } = await setup((_request, response) =>
-      json(response, 200, { ...bare, payment_intent: 'pi_1' }),
+  });
+
+  test.each([
+    { payment_intent: { id: 'ch_1', object: 'charge' } },
+    { payment_intent: { id: 'pi_1', object: 'payment_intent', latest_charge: { id: 're_1', object: 'refund' } } },
+    { object: 'payment_link' },
+  ])('an answer with %j is no sale', async (odd) => {
+    const bare = { id: 'cs_1', object: 'checkout.session', payment_intent: null, line_items: page([]) };
+    const { client } = await setup((_request, response) => json(response, 200, { ...bare, ...odd }));
+    expect((await failureOf(client.retrievePaidSession('cs_1'))).code).toBe('STRIPE_ANSWER_UNEXPECTED');
+  });
+
+  describe('from a server that does not expand', () => {
+    /** `heard`: the names that it expands all the same. */
+    function plainHandler(heard: { charge?: boolean } = {}, chargeId: string | null = 'ch_1'): Handler {
+      const price = { id: 'price_1', product: 'prod_1' };
+      const line = (index: number) => ({ id: `li_${index}`, object: 'item', price });
+      const lines = Array.from({ length: 130 }, (_, index) => line(index));
+      const paidCharge = { ...charge, amount_refunded: 3 };
+      const intent = { id: 'pi_1', object: 'payment_intent', status: 'succeeded' };
+      return (_request, response, { pathname, searchParams }) => {
+        const expanded = heard.charge === true && searchParams.get('expand[0]') === 'latest_charge';
+        const from = lines.findIndex(({ id }) => id === searchParams.get('starting_after')) + 1;
+        const answers: Record<string, unknown> = {
+          '/v1/checkout/sessions/cs_1': { id: 'cs_1', object: 'checkout.session', payment_intent: 'pi_1' },
+          '/v1/checkout/sessions/cs_1/line_items': page(lines.slice(from, from + 100), from + 100 < lines.length),
+          '/v1/payment_intents/pi_1': { ...intent, latest_charge: expanded ? paidCharge : chargeId },
+          '/v1/charges/ch_1': paidCharge,
+          '/v1/products/prod_1': { id: 'prod_1', object: 'product', name: 'Kit' },
+        };
+        const answer = answers[pathname];
+        if (answer === undefined) return json(response, 404, { error: {} });
+        json(response, 200, answer);
+      };
+    }
+
+    test.each([
+      [{}, ['/v1/payment_intents/pi_1', '/v1/charges/ch_1']],
+      [{ charge: true }, ['/v1/payment_intents/pi_1']],
+    ])('lines, payment, charge and products are asked for apart (%j)', async (heard, paymentPaths) => {
+      const { client, requests } = await setup(plainHandler(heard));
+      const snapshot = await client.retrievePaidSession('cs_1');
+      expect(snapshot.session).toEqual({ id: 'cs_1', object: 'checkout.session', payment_intent: 'pi_1' });
+      expect(snapshot.lineItems.map(({ id }) => id)).toEqual(Array.from({ length: 130 }, (_, index) => `li_${index}`));
+      expect(snapshot.paymentIntent).toMatchObject({ id: 'pi_1', latest_charge: 'ch_1' });
+      expect(snapshot.charge).toMatchObject({ id: 'ch_1', paid: true });
+      expect(snapshot.reversal).toEqual({ amountRefunded: 3, fullyRefunded: false, disputed: false });
+      expect(snapshot.products).toEqual({ prod_1: { id: 'prod_1', object: 'product', name: 'Kit' } });
+      expect(requests.map(({ path }) => path)).toEqual([
+        '/v1/checkout/sessions/cs_1',
+        ...paymentPaths,
+        '/v1/checkout/sessions/cs_1/line_items',
+        '/v1/checkout/sessions/cs_1/line_items',
+        '/v1/products',
+        '/v1/products/prod_1',
+      ]);
+    });
+
+    test('a payment without charge has none', async () => {
+      const { client } = await setup(plainHandler({}, null));
+      const { paymentIntent, charge: none } = await client.retrievePaidSession('cs_1');
+      expect({ id: paymentIntent?.id, none }).toEqual({ id: 'pi_1', none: null });
+    });
+
+    test('a charge that cannot be read fails the read: it may have been refunded', async () => {
+      const { client } = await setup(plainHandler({}, 'ch_other'));
+      expect(await failureOf(client.retrievePaidSession('cs_1'))).toMatchObject({
+        code: 'STRIPE_NOT_FOUND',
+        endpoint: 'charges.retrieve',
+      });
+    });
+
+    test('products that another list brings are not taken for those of the sale', async () => {
+      const whole = saleHandler({
+        lines: 1,
+        product: () => 'prod_1',
+        products: () => [{ id: 'prod_other', object: 'product', name: 'Other' }],
+      });
+      const { client } = await setup((request, response, url) =>
+        url.pathname === '/v1/products/prod_1'
+          ? json(response, 200, { id: 'prod_1', object: 'product', name: 'Kit' })
+          : whole(request, response, url),
+      );
+      const { products } = await client.retrievePaidSession('cs_1');
+      expect(products).toEqual({ prod_1: { id: 'prod_1', object: 'product', name: 'Kit' } });
+    });
+  });
+
+  describe('the name of the shipping', () => {
+    const expansions = ({ query }: { query: URLSearchParams }) =>
+      [...query].filter(([name]) => name.startsWith('expand')).map(([, path]) => path);
+
+    /** Refuses as long as the shipping rate is asked for, or always. */
+    function refusing(status: number, message: string, always = false): Handler {
+      const whole = saleHandler({ lines: 2 });
+      return (request, response, url) => {
+        const asked = [...url.searchParams.values()].includes('shipping_cost.shipping_rate');
+        if (asked || always) return json(response, status, { error: { message } });
+        whole(request, response, url);
+      };
+    }
+
+    test.each([
+      [403, "Having the 'rak_shipping_rate_read' permission would allow this"],
+      [403, 'No'],
+      [400, 'This property cannot be expanded (shipping_cost).'],
+    ])('a sale comes without it where it is refused (%i %s)', async (status, message) => {
+      const { client, requests } = await setup(refusing(status, message));
+      expect((await client.retrievePaidSession('cs_1')).lineItems).toHaveLength(2);
+      expect(requests.map(expansions)).toEqual([
+        ['line_items.data.price.product', 'payment_intent.latest_charge', 'shipping_cost.shipping_rate'],
+        ['line_items.data.price.product', 'payment_intent.latest_charge'],
+      ]);
+    });
+
+    test.each([
+      [403, "Having the 'rak_charge_read' permission would allow this", 1, 'STRIPE_PERMISSION'],
+      [403, 'No', 2, 'STRIPE_PERMISSION'],
+      [400, 'No', 2, 'STRIPE_REQUEST_INVALID'],
+      [404, 'No', 1, 'STRIPE_NOT_FOUND'],
+      [429, 'No', 1, 'STRIPE_RATE_LIMITED'],
+      [500, 'No', 1, 'STRIPE_UNAVAILABLE'],
+    ])(
+      'a refusal that is about something else stays one (%i %s: %i requests)',
+      async (status, message, count, code) => {
+        const { client, requests } = await setup(refusing(status, message, true));
+        expect(await failureOf(client.retrievePaidSession('cs_1'))).toMatchObject({ code });
+        expect(requests).toHaveLength(count);
+      },
     );
-    expect((await failureOf(other.retrievePaidSession('cs_1'))).code).toBe('STRIPE_ANSWER_UNEXPECTED');
   });
 });
 

@@ -6,13 +6,19 @@ import {
   type PaidSessionSnapshot,
   reversalOf,
   sessionExpand,
+  shippingRateExpand,
+  type UnfoldedPayment,
+  unfoldPayment,
   unfoldSession,
 } from './paid-session-snapshot';
-import { StripeCallError, toStripeCallError } from './stripe-call-error';
+import { StripeCallError, type StripeCallStage, toStripeCallError } from './stripe-call-error';
 import { asStripeList, asStripeObject, type StripeObject, toPlainJson } from './stripe-object';
 
 export interface StripeClientOptions {
-  /** Secret or restricted key. Reading needs: Checkout Sessions, PaymentIntents, Charges, Refunds, Disputes, Events, Products, Account. */
+  /**
+   * Secret or restricted key. Reading needs: Checkout Sessions, PaymentIntents, Charges, Refunds, Disputes, Events, Products,
+   * Account; Shipping Rates only for the shipping's name.
+   */
   apiKey: string;
   /** `https://api.stripe.com` unless given; scheme, host and port of a stand-in, no path. */
   apiBase?: string;
@@ -41,7 +47,10 @@ export interface SessionQuery extends PageQuery {
 
 /** Everything the bridge asks Stripe. All methods only read, and throw nothing but {@link StripeCallError}. */
 export interface StripeClient {
-  /** A Checkout Session with all lines, their products, PaymentIntent and charge: one request up to ten lines. */
+  /**
+   * A Checkout Session with all lines, their products, PaymentIntent and charge: one request up to ten lines. What a server
+   * does not expand is asked for apart.
+   */
   retrievePaidSession(sessionId: string): Promise<PaidSessionSnapshot>;
   /** The Checkout Session that made this PaymentIntent; undefined when none did. */
   findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined>;
@@ -95,8 +104,13 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     }
   }
 
-  async function askObject(endpoint: string, kind: string, send: () => Promise<unknown>): Promise<StripeObject> {
-    return expected(asStripeObject(await ask(endpoint, send), kind), endpoint);
+  async function askObject(
+    endpoint: string,
+    kind: string,
+    send: () => Promise<unknown>,
+    stageOfOther: StripeCallStage = 'unheard',
+  ): Promise<StripeObject> {
+    return expected(asStripeObject(await ask(endpoint, send), kind), endpoint, stageOfOther);
   }
 
   async function askList(endpoint: string, send: () => Promise<unknown>) {
@@ -121,18 +135,54 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     return lines;
   }
 
+  /** A sale is not given up for the name of its shipping: where that cannot be had, the rest is asked for without it. */
+  async function retrieveSession(id: string): Promise<unknown> {
+    const endpoint = 'checkout.sessions.retrieve';
+    const retrieveExpanded = (expand: string[]) =>
+      ask(endpoint, () => stripe.checkout.sessions.retrieve(id, { expand }));
+    try {
+      return await retrieveExpanded([...sessionExpand, shippingRateExpand]);
+    } catch (error) {
+      if (!mayBeTheShippingRate(error)) throw error;
+      return retrieveExpanded(sessionExpand);
+    }
+  }
+
+  /** Payment and charge where the Session only named them: two requests at most, one where `expand` is heard. */
+  async function fetchPayment(unfolded: UnfoldedPayment): Promise<UnfoldedPayment> {
+    let payment = unfolded;
+    if (payment.missing?.kind === 'payment_intent') {
+      const endpoint = 'paymentIntents.retrieve';
+      const intent = await retrieve(endpoint, 'payment_intent', payment.missing.id, (id) =>
+        stripe.paymentIntents.retrieve(id, { expand: ['latest_charge'] }),
+      );
+      payment = expected(unfoldPayment(intent), endpoint);
+    }
+    if (payment.missing?.kind !== 'charge') return payment;
+    return { paymentIntent: payment.paymentIntent, charge: await retrieveCharge(payment.missing.id) };
+  }
+
   /** In hundreds; what the list leaves out is asked for one by one, since a deleted product is in no list. */
   async function fetchProducts(ids: string[]): Promise<Record<string, StripeObject>> {
     const found = new Map<string, StripeObject>();
     for (let from = 0; from < ids.length; from += pageSize) {
       const batch = ids.slice(from, from + pageSize);
-      const { items } = await askList('products.list', () => stripe.products.list({ ids: batch, limit: pageSize }));
-      for (const product of items) found.set(product.id, product);
+      for (const product of await listProducts(batch)) if (batch.includes(product.id)) found.set(product.id, product);
     }
     for (const id of ids) {
       if (!found.has(id)) found.set(id, await fetchProductOrItsAbsence(id));
     }
     return Object.fromEntries(found);
+  }
+
+  /** Empty where the server has no such list; each product is then asked for by itself. */
+  async function listProducts(ids: string[]): Promise<StripeObject[]> {
+    try {
+      return (await askList('products.list', () => stripe.products.list({ ids, limit: pageSize }))).items;
+    } catch (error) {
+      if (error instanceof StripeCallError && error.action === 'park') return [];
+      throw error;
+    }
   }
 
   async function fetchProductOrItsAbsence(id: string): Promise<StripeObject> {
@@ -162,10 +212,11 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     async retrievePaidSession(sessionId) {
       const endpoint = 'checkout.sessions.retrieve';
       const id = checkedId(sessionId, endpoint);
-      const answer = await ask(endpoint, () => stripe.checkout.sessions.retrieve(id, { expand: sessionExpand }));
-      const { session, lines, paymentIntent, charge } = expected(unfoldSession(answer), endpoint);
-      const rest = lines.hasMore ? await remainingLines(id, lines.items) : [];
-      const { lineItems, products, missing } = foldProducts([...lines.items, ...rest]);
+      const { session, lines, payment } = expected(unfoldSession(await retrieveSession(id)), endpoint);
+      const { paymentIntent, charge } = await fetchPayment(payment);
+      const first = lines?.items ?? [];
+      const rest = lines === null || lines.hasMore ? await remainingLines(id, first) : [];
+      const { lineItems, products, missing } = foldProducts([...first, ...rest]);
       return {
         session,
         lineItems,
@@ -186,7 +237,9 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     retrieveRefund: (id) => retrieve('refunds.retrieve', 'refund', id, (known) => stripe.refunds.retrieve(known)),
     retrieveDispute: (id) => retrieve('disputes.retrieve', 'dispute', id, (known) => stripe.disputes.retrieve(known)),
     retrieveEvent: (id) => retrieve('events.retrieve', 'event', id, (known) => stripe.events.retrieve(known)),
-    retrieveAccount: () => askObject('accounts.retrieveCurrent', 'account', () => stripe.accounts.retrieveCurrent()),
+    // Whoever answers with something else says nothing about the account, and will not the next time: that is a refusal.
+    retrieveAccount: () =>
+      askObject('accounts.retrieveCurrent', 'account', () => stripe.accounts.retrieveCurrent(), 'refused'),
     listEvents({ types, deliverySuccess, ...pages } = {}) {
       return walkPages(pages, (page) =>
         askList('events.list', () =>
@@ -230,17 +283,25 @@ function address(apiBase: string | undefined) {
   return { protocol, host, port: url.port === '' ? (protocol === 'http' ? 80 : 443) : Number(url.port) } as const;
 }
 
-/** An empty or odd id would turn "retrieve" into another endpoint's path. */
+/** An empty or odd id would turn "retrieve" into another endpoint's path; dots alone are a path of their own. */
 function checkedId(id: string, endpoint: string): string {
-  if (!/^[A-Za-z0-9_]{1,255}$/.test(id)) throw new StripeCallError('STRIPE_REQUEST_INVALID', 'not-sent', { endpoint });
+  if (!/^(?!\.+$)[\w.-]{1,255}$/.test(id))
+    throw new StripeCallError('STRIPE_REQUEST_INVALID', 'not-sent', { endpoint });
   return id;
 }
 
-function expected<Answer>(answer: Answer | null, endpoint: string): Answer {
-  if (answer === null) throw unexpected(endpoint);
+/** A 400 does not say which expansion it is about; a 403 names the permission that is missing, or nothing. */
+function mayBeTheShippingRate(error: unknown): boolean {
+  if (!(error instanceof StripeCallError)) return false;
+  if (error.code === 'STRIPE_PERMISSION') return error.permission?.includes('shipping_rate') ?? true;
+  return error.httpStatus === 400;
+}
+
+function expected<Answer>(answer: Answer | null, endpoint: string, stage: StripeCallStage = 'unheard'): Answer {
+  if (answer === null) throw unexpected(endpoint, stage);
   return answer;
 }
 
-function unexpected(endpoint: string): StripeCallError {
-  return new StripeCallError('STRIPE_ANSWER_UNEXPECTED', 'unheard', { endpoint });
+function unexpected(endpoint: string, stage: StripeCallStage = 'unheard'): StripeCallError {
+  return new StripeCallError('STRIPE_ANSWER_UNEXPECTED', stage, { endpoint });
 }

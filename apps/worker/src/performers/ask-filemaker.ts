@@ -20,6 +20,7 @@ export interface AskFileMakerOptions {
 
 const FOUND_MAX = 20;
 const LOOK_AGAIN_MS = 1_000;
+const SENTINEL_WAIT_MS = 3_600_000;
 const LOOK_AGAIN_MS_MAX = 10_000;
 
 /** The bridge's own row is planted at most so often: where the log hides it, rows would pile up unseen. */
@@ -164,6 +165,14 @@ export function createAskFileMaker(
     if (running !== undefined) return running;
     if (holding(records, log.keyField, sentinelKey).length > 0) return { kind: 'not-there' };
     await plantSentinel(effect, log, script);
+    // A log that never shows our row will not begin to: a person has to look at its layout or its privileges.
+    if ((effect.unknownSinceMs ?? effect.sincePlannedMs) > SENTINEL_WAIT_MS) {
+      return {
+        kind: 'park',
+        code: 'SENTINEL_MISSING',
+        message: `The bridge's own row cannot be found through layout ${log.layout}: check the layout's fields and the account's privileges`,
+      };
+    }
     return {
       kind: 'wait',
       afterMs: lookAgainAfter(effect.unknownSinceMs ?? 0),

@@ -1,12 +1,11 @@
-import { loadConfig } from '@bridge/config';
 import { migrate } from '@bridge/database';
 import type { Command } from 'commander';
-import { migrationSources } from '../command-context';
+import { commandConfig, migrationSources } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { examples, jsonOption } from '../options';
 
 async function run(): Promise<CommandResult> {
-  const config = loadConfig('cli');
+  const config = commandConfig();
   const applied = (await migrate(config.database.url, migrationSources)).map(({ owner, name }) => `${owner}/${name}`);
   return {
     fine: true,

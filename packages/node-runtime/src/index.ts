@@ -1,0 +1,2 @@
+export { onSuitableNode } from './on-suitable-node';
+export { findNode, NODE_NEEDED, suits } from './suitable-node';

@@ -1,0 +1,286 @@
+'use strict';
+// What our own stable codes mean and what a person does about them: `code: [meaning, what to do]`. Written by hand; a test
+// (packages/filemaker-client/src/error-page.test.ts) finds every code in the sources that is missing here, and every one here
+// that the sources do not have.
+
+const nothing = 'Nothing; it goes on by itself.';
+const atStripe = 'Look at the payment in the Stripe dashboard.';
+
+const ourCodes = [
+  {
+    title: 'Why a payment was parked before anything was sent',
+    intro:
+      'Codes of parked events and effects. Nothing reached FileMaker. The money is at Stripe: a person decides whether the invoice is marked paid by hand or the event goes on.',
+    codes: {
+      NO_INVOICE_ID: [
+        'The paid Checkout Session names no invoice where INVOICE_ID_KEYS looks.',
+        'Find out which invoice it was, mark it in FileMaker by hand, and have whoever makes the links put the id into the metadata. If the id stands elsewhere, extend INVOICE_ID_KEYS and reprocess.',
+      ],
+      'second-payment': [
+        'The invoice was paid before by another Checkout Session.',
+        'Refund one of the two at Stripe, or release it when both are right. `instalments: allow` in the YAML file if that is your rule.',
+      ],
+      'payment-refunded': [
+        'The payment was refunded before its script could run.',
+        'Nothing is owed to FileMaker. Release only if the script should run all the same.',
+      ],
+      'payment-disputed': [
+        'The payment was disputed before its script could run.',
+        'Wait for the end of the dispute; release when you won it and the order is to be shipped.',
+      ],
+      'payment-not-applied': [
+        'A refund or dispute of a payment that FileMaker never applied.',
+        'Look at the payment of the same lane first; what was never applied needs no reversal.',
+      ],
+      'captured-less': [
+        'Less money was captured than the Checkout Session amounts to.',
+        'Compare the charge at Stripe with the invoice. Release when the full invoice is to be marked paid all the same.',
+      ],
+      SUMS_DIFFER: [
+        "The lines and the shipping cost do not add up to the Session's total.",
+        'The sums stand in the reason. Usually something was added at Stripe that the lines do not show. Enter the invoice by hand.',
+      ],
+      AMOUNT_MISSING: ['An amount that the proof needs is missing.', atStripe],
+      AMOUNT_NOT_INTEGER: ['An amount is not a whole number of minor units.', atStripe],
+      CURRENCY_MISSING: ['No currency at all.', atStripe],
+      CURRENCY_MIXED: ['A line is in another currency than its Session.', 'Enter the invoice by hand.'],
+      CODE_MISSING: [
+        'A line has no billing code, and the payload profile refuses that.',
+        'Give the product its code at Stripe, then reprocess.',
+      ],
+      INVOICE_ID_MISSING: ['The payload was asked for without an invoice id.', 'A fault of ours; please report it.'],
+      LINE_UNREADABLE: [
+        'A line is not what Stripe documents, or contradicts itself.',
+        'Enter the invoice by hand, and report it.',
+      ],
+      SESSION_UNREADABLE: [
+        'The Session, charge or PaymentIntent is not what Stripe documents.',
+        'Enter the invoice by hand, and report it.',
+      ],
+      REVERSAL_UNREADABLE: ['The refund or dispute is not what Stripe documents.', 'Record it by hand, and report it.'],
+      NOT_PAID: [
+        'The Session says unpaid.',
+        'Reprocess later; Stripe announces a delayed payment with an event of its own.',
+      ],
+      MODE_NOT_PAYMENT: ['The Session is of a subscription or a set-up and pays no invoice.', 'Nothing.'],
+      NO_SCRIPT: [
+        'No script is configured for a paid Session.',
+        'Set FILEMAKER_SCRIPT, or the YAML file, and reprocess.',
+      ],
+      PARAMETER_TOO_LONG: [
+        'As a GET the script call would pass 2,000 characters.',
+        'Set FILEMAKER_HANDOFF_LAYOUT, restart, reprocess.',
+      ],
+      CONNECTED_ACCOUNT: [
+        'The event belongs to a connected account of Stripe Connect.',
+        'One bridge serves one account: at Stripe choose "events on your account" for the webhook endpoint.',
+      ],
+      BODY_UNREADABLE: ['The stored body is not a Stripe event.', 'Have Stripe resend the event.'],
+      TOO_MANY_STARTS: [
+        'Eight starts without an end. The last reason stands beside it.',
+        "Look at the workers' log; reprocess when the cause is gone.",
+      ],
+    },
+  },
+  {
+    title: 'Why an event was ignored',
+    intro: 'Nothing to do, unless the reason surprises you.',
+    codes: {
+      PAID_BEFORE: ['This payment is recorded already: one fact, one effect.', 'Nothing.'],
+      PARKED_BEFORE: ['This Checkout Session is parked already for the same reason.', 'See the parked one.'],
+      NOT_AN_INVOICE: ['A Checkout Session of a subscription or a set-up.', 'Nothing.'],
+      NO_CHECKOUT_SESSION: ['The payment did not come through a Checkout Session or Payment Link.', 'Nothing.'],
+      OTHER_LIVEMODE: [
+        'A test event for a live bridge, or the other way round.',
+        'Take the endpoint out of the other mode at Stripe, and check which key is set.',
+      ],
+      UNWANTED_TYPE: ['No flow that is on wants this type.', 'Choose fewer events at the endpoint.'],
+    },
+  },
+  {
+    title: 'What became of a script call',
+    intro:
+      'Codes of effects that wait, are unknown or parked. A number after the code (`SCRIPT_ERROR_401`) is the FileMaker code the script ended with.',
+    codes: {
+      SCRIPT_DONE: ['The kit script did it.', 'Nothing.'],
+      SCRIPT_DONE_WITH_WARNING: ['Done; FileMaker also reports an error that the script had dealt with.', 'Nothing.'],
+      SCRIPT_DUPLICATE: ['An earlier run had done it.', 'Nothing.'],
+      SCRIPT_UNVERIFIED: [
+        'A plain script ended without an error.',
+        'Give the fact a probe, so that more can be proved.',
+      ],
+      SCRIPT_RECORD_LOCKED: [
+        'Somebody is editing the record; nothing was done.',
+        'Leave the record. It goes on by itself; the lane waits.',
+      ],
+      SCRIPT_ROLLED_BACK: ['The script rolled its transaction back.', nothing],
+      SCRIPT_AGAIN: ['The script did nothing and may succeed later.', nothing],
+      SCRIPT_KEY_CONFLICT: [
+        'The key was used before with other content. Parked.',
+        "Compare the script's log with the effect; release only after the wrong row is gone.",
+      ],
+      SCRIPT_BAD_PARAMETER: ['The script cannot read its parameter. Parked.', 'Mend the script, then release.'],
+      SCRIPT_REFUSED: [
+        'The script refused with a code of its own. Parked.',
+        'Read the code; put right what it means, then release.',
+      ],
+      SCRIPT_ERROR: [
+        'The script ended with an error and may have done part of its work. Unknown.',
+        'A kit script is asked about by itself. After a plain one it is parked: look at the invoice.',
+      ],
+      SCRIPT_PARTLY_RUN: ['The script failed and does not say that it changed nothing. Unknown.', 'As above.'],
+      SCRIPT_NO_RESULT: [
+        'The script ended without a result. Unknown.',
+        'End every path of a kit script with Exit Script.',
+      ],
+      SCRIPT_RESULT_UNREADABLE: [
+        "The script's result is not in the kit's form. Unknown.",
+        'Mend its Exit Script step.',
+      ],
+      SCRIPT_OTHER_KEY: [
+        'The result names another key than the one sent. Unknown.',
+        'Mend the script: it keeps a variable of another run.',
+      ],
+      SCRIPT_STILL_RUNNING: ['The FileMaker session that carried it is still at work.', nothing],
+      SCRIPT_MAY_STILL_RUN: ['That session cannot be asked; FILEMAKER_SCRIPT_MAX_SECONDS are waited out.', nothing],
+      LOG_NOT_DONE: [
+        "FileMaker's log has the key in another state than done: the script began and did not finish. Parked.",
+        'Look at the invoice. If the work is not done, delete that log row and release. If it is done, set the row to done and release.',
+      ],
+      LOG_CONTRADICTS: [
+        "FileMaker's log has more than one row for one key. Parked.",
+        'Make the key field unique, "always validate". Look which of the two ran; leave one row; release.',
+      ],
+      SENTINEL_MISSING: [
+        "The bridge's own row is not found in the log, so that absence proves nothing.",
+        'Waits. Check that the account may read and create rows on FILEMAKER_LOG_LAYOUT, and that the fields stand on it.',
+      ],
+      PROBE_FOUND_NOTHING: [
+        'The probe finds no record with this id. Parked, or unknown right after the run.',
+        'Look at the invoice: if the script has not run, release; if it has, see why the field is empty.',
+      ],
+      PROBE_CANNOT_PROVE: [
+        'The probe finds the invoice, not this payment. Parked.',
+        'Look at the invoice, then release if it has not run.',
+      ],
+      PROBE_FAILED: ['The script has run, and its probe could not be asked. Unknown.', nothing],
+      CANNOT_BE_ASKED: [
+        'The script keeps no log and has no probe: whether it ran cannot be asked. Parked.',
+        'Look at the invoice. Release runs it for sure.',
+      ],
+      LEASE_LOST: ['The session was taken back before anything was sent.', nothing],
+      WORKER_DIED: ['The worker died while it was sending. Unknown.', 'Nothing; FileMaker is asked.'],
+      ENDING_LOST: ['How it ended could not be written down. Unknown.', 'Nothing; FileMaker is asked.'],
+      CROSS_CHECK_FAILED: ['The question to FileMaker failed.', nothing],
+      PERFORMER_FAILED: ['A fault of ours in mid-call. Unknown.', 'Nothing; FileMaker is asked. Please report it.'],
+      TURN_FAILED: ['A fault before anything was sent.', 'Goes on by itself; when it repeats, look at the log.'],
+      NO_PERFORMER: [
+        'Nothing in this build performs this kind. Parked.',
+        'A worker of another version? Update it, then release.',
+      ],
+      PROCESSING_FAILED: [
+        'A fault while an event was read; it starts again.',
+        "When it repeats, look at the workers' log.",
+      ],
+      PEER_AWAY: [
+        'A circuit is open: FileMaker or Stripe does not answer.',
+        'Bring it back; work resumes within a second.',
+      ],
+      PAUSED: ['A person paused it.', '`./bridge resume …`'],
+    },
+  },
+  {
+    title: 'FileMaker, beyond the table above',
+    intro: 'Codes of the client that stand for no FileMaker number.',
+    codes: {
+      FILEMAKER_NOT_SENT: ['The request never left. Nothing happened.', 'Bring the server or the network back.'],
+      FILEMAKER_CERTIFICATE: [
+        "The server's certificate is not trusted. Nothing happened.",
+        'Give its CA in FILEMAKER_CA_FILE.',
+      ],
+      FILEMAKER_UNHEARD: ['Sent, and no answer that tells what happened.', 'Nothing; FileMaker is asked.'],
+      FILEMAKER_UNAVAILABLE: ['A read or login got no usable answer.', nothing],
+      FILEMAKER_ANSWER_INVALID: [
+        'An answer that is not in the form of the Data API.',
+        'Look what stands between: a proxy, a login page?',
+      ],
+      FILEMAKER_ANSWER_TOO_LARGE: [
+        'An answer larger than we accept.',
+        'Use a layout with few fields for log and probe.',
+      ],
+      FILEMAKER_REQUEST_TOO_LARGE: [
+        'The web server turned the request away for its length.',
+        'Set FILEMAKER_HANDOFF_LAYOUT, then reprocess.',
+      ],
+      FILEMAKER_UNKNOWN_CODE: ['A code that we do not know.', 'Please report number and circumstances.'],
+      FILEMAKER_CALL_FAILED: ['A fault of ours in a call. Unknown.', 'Nothing; FileMaker is asked. Please report it.'],
+      FILEMAKER_OPTIONS: [
+        'The client was given options that cannot work; the process does not start.',
+        'Read the message.',
+      ],
+    },
+  },
+  {
+    title: 'The session pool',
+    intro: 'While one of these stands at an effect, nothing was sent and nothing is lost.',
+    codes: {
+      POOL_BUSY: [
+        'All FileMaker sessions are in use, or logins are being paced.',
+        'Nothing. When it is always so, raise FILEMAKER_MAX_SESSIONS if the licence allows.',
+      ],
+      POOL_CAPACITY: [
+        'FileMaker has no room for another session.',
+        'Close sessions of others, or lower FILEMAKER_MAX_SESSIONS.',
+      ],
+      POOL_HALTED: ['Logins are halted.', 'See the halt in `./bridge status`.'],
+      POOL_UNAVAILABLE: ['FileMaker gave no session: away, or refusing.', 'Bring it back.'],
+      POOL_REDIS_DOWN: ['Redis does not answer.', 'Bring it back; work goes on from PostgreSQL.'],
+      POOL_DATABASE_DOWN: ['PostgreSQL does not answer.', 'Bring it back.'],
+      POOL_ABORTED: ['The asker gave up.', 'Nothing.'],
+      POOL_STOPPED: ['The worker is stopping.', 'Nothing.'],
+      TOKEN_KEY_UNKNOWN: [
+        'A stored session was sealed with a key that FILEMAKER_TOKEN_KEY does not have.',
+        'Add the old key after a comma. Without it the session counts until it has surely expired.',
+      ],
+      TOKEN_SEAL_BROKEN: ['A stored session cannot be opened: the row or the key is damaged.', 'As above.'],
+    },
+  },
+  {
+    title: 'Stripe',
+    intro: 'Codes of questions to Stripe. They change nothing there.',
+    codes: {
+      STRIPE_NOT_FOUND: [
+        'No such object for this key, or it is of the other mode. Parked.',
+        'Check the key and its mode, then reprocess.',
+      ],
+      STRIPE_REQUEST_INVALID: ['Stripe does not accept the question. Parked.', 'Please report it.'],
+      STRIPE_ANSWER_UNEXPECTED: ['A well-formed answer that is not the object asked for. Parked.', 'Please report it.'],
+      STRIPE_KEY_REFUSED: [
+        'The key is not accepted. Stripe is halted.',
+        'Set a valid STRIPE_API_KEY, restart, `./bridge resume stripe --why "…"`.',
+      ],
+      STRIPE_PERMISSION: [
+        'The restricted key lacks a permission, named in the reason. Stripe is halted.',
+        'Add the permission at Stripe, then `./bridge resume stripe --why "…"`.',
+      ],
+      STRIPE_RATE_LIMITED: [
+        'Too many requests.',
+        'Goes on by itself. When it is always so, lower STRIPE_READS_PER_SECOND.',
+      ],
+      STRIPE_CONFLICT: ['Another request holds the object.', nothing],
+      STRIPE_UNAVAILABLE: ['Stripe is away or in trouble.', nothing],
+      STRIPE_TIMEOUT: ['No complete answer in time.', nothing],
+      STRIPE_ANSWER_UNREADABLE: [
+        'No JSON, a redirect, or far too long: something stands between us and Stripe.',
+        'Look at your proxy.',
+      ],
+      STRIPE_CLIENT_CLOSED: ['The worker is stopping.', 'Nothing.'],
+      OTHER_PEER: [
+        'This database belongs to another Stripe account or FileMaker file; the process does not start.',
+        'Point it at the old one, or use a new database.',
+      ],
+    },
+  },
+];
+
+module.exports = { ourCodes };
