@@ -21,11 +21,14 @@ const finding = (n: number): Finding => ({
   },
 });
 
-function setup(options: { from?: Date; duty?: boolean; findings?: () => AsyncGenerator<Finding> } = {}) {
+function setup(
+  options: { from?: Date; duty?: boolean; findings?: () => AsyncGenerator<Finding>; unfinished?: string[] } = {},
+) {
   const recorded: Delivery[] = [];
   const windows: { since: Date; until: Date }[] = [];
   const duties: string[] = [];
   const inbox = {
+    hasUnfinished: async (objectId: string) => options.unfinished?.includes(objectId) ?? false,
     record: async (deliveries: readonly Delivery[]) =>
       deliveries.map((delivery) => {
         const known = recorded.some(({ eventId }) => eventId === delivery.eventId);
@@ -81,6 +84,12 @@ test('what was missed becomes an inbox row of its own source, readable as the ev
     livemode: true,
     data: { object: { id: 'cs_1' } },
   });
+});
+
+test('a payment whose event waits to be worked on is not missed, and no second row is made for it', async () => {
+  const { run, recorded } = setup({ unfinished: ['cs_1'] });
+  expect(await run()).toEqual({ found: 1, recorded: 1 });
+  expect(recorded.map(({ objectId }) => objectId)).toEqual(['cs_2']);
 });
 
 test('what an earlier pass has recorded is found again and not counted as recorded', async () => {

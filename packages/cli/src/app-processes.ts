@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigurationError, type ConfigurationFault, type ListenConfig, loadConfig } from '@bridge/config';
+import {
+  type Config,
+  ConfigurationError,
+  type ConfigurationFault,
+  type ListenConfig,
+  loadConfig,
+} from '@bridge/config';
 import { flowNames } from '@bridge/flows';
 import { CommandError } from './failure';
 import type { SupervisedApp } from './supervisor';

@@ -6,6 +6,8 @@ export interface CommandResult {
   json: object;
   /** For people, without colours when they are not wanted. Ends without a line feed. */
   text: (output: Output) => string;
+  /** Instead of the text, exactly as they are, where no terminal listens. */
+  bytes?: Buffer;
   /** False: something was found or refused, exit 1. */
   fine: boolean;
   /** The command has printed JSON lines before: its result is one more line. */

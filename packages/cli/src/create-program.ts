@@ -2,9 +2,11 @@ import { BRIDGE_VERSION } from '@bridge/operations';
 import { Command } from 'commander';
 import type { CommandResult } from './command-result';
 import { addEffectsList } from './commands/effects-list';
-import { addEffectsRelease } from './commands/effects-release';
+import { addEffectsResolve } from './commands/effects-resolve';
+import { addEffectsShow } from './commands/effects-show';
 import { addEventsList } from './commands/events-list';
 import { addEventsReprocess } from './commands/events-reprocess';
+import { addEventsShow } from './commands/events-show';
 import { addInit } from './commands/init';
 import { addMigrate } from './commands/migrate';
 import { addPause } from './commands/pause';
@@ -12,6 +14,7 @@ import { addResume } from './commands/resume';
 import { addStatus } from './commands/status';
 import { addUp } from './commands/up';
 import { addUserAdd } from './commands/user-add';
+import { addUserList } from './commands/user-list';
 import { examples } from './options';
 
 /** All commands, each from a file of its own. `report` runs one and prints what it found. */
@@ -32,13 +35,16 @@ export function createProgram(report: (work: () => Promise<CommandResult>) => Pr
   addStatus(program, report);
   const events = program.command('events').description('What arrived from Stripe.');
   addEventsList(events, report);
+  addEventsShow(events, report);
   addEventsReprocess(events, report);
   const effects = program.command('effects').description('What is owed to FileMaker and others.');
   addEffectsList(effects, report);
-  addEffectsRelease(effects, report);
+  addEffectsShow(effects, report);
+  addEffectsResolve(effects, report);
   addPause(program, report);
   addResume(program, report);
   const user = program.command('user').description('Who may log in at the console.');
   addUserAdd(user, report);
+  addUserList(user, report);
   return program;
 }

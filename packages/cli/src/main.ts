@@ -12,7 +12,9 @@ async function main(args: readonly string[]): Promise<number> {
     const result = await work();
     const output = createOutput({ timeZone: result.timeZone ?? 'UTC' });
     const spaces = result.oneLine === true ? 0 : 2;
-    process.stdout.write(`${json ? JSON.stringify(result.json, null, spaces) : result.text(output)}\n`);
+    if (json) process.stdout.write(`${JSON.stringify(result.json, null, spaces)}\n`);
+    else if (result.bytes !== undefined && !process.stdout.isTTY) process.stdout.write(result.bytes);
+    else process.stdout.write(`${result.text(output)}\n`);
     if (!result.fine) exitCode = 1;
   };
   try {

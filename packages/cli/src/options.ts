@@ -21,11 +21,6 @@ export function whyOption(): Option {
     });
 }
 
-export function rowId(text: string): string {
-  if (!/^\d{1,18}$/.test(text)) throw new InvalidArgumentError('Give the number from the first column of the list.');
-  return text;
-}
-
 /** Help text that shows how it is typed. */
 export const examples = (...lines: readonly string[]): string =>
   `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;

@@ -88,7 +88,10 @@ test('a changed past stops the migration before anything is applied', async () =
 test('a migration killed before its commit leaves neither table nor ledger line, and the next one finds the lock free', async () => {
   const { url, source, ask } = await setup();
   const shop = source('shop', {
-    '0001-a.sql': "create table a (n int); select pg_terminate_backend(pg_backend_pid()) as 'me'".replace("as 'me'", ''),
+    '0001-a.sql': "create table a (n int); select pg_terminate_backend(pg_backend_pid()) as 'me'".replace(
+      "as 'me'",
+      '',
+    ),
   });
   expect((await failureOf(migrate(url, [shop]))).code).toBe('MIGRATION_FAILED');
   expect(await ask("select to_regclass('a')::text as a")).toEqual([{ a: null }]);

@@ -13,7 +13,7 @@ const CASES: [string, FileMakerError, Record<string, unknown>][] = [
   ['unheard', failure({ code: 'FILEMAKER_UNHEARD', stage: 'unheard', resend: 'check' }), { kind: 'unknown' }],
   [
     'capacity on a call with effect',
-    failure({ code: 'FILEMAKER_CAPACITY', stage: 'unheard', resend: 'check' }),
+    failure({ code: 'FILEMAKER_HOST_BUSY', stage: 'unheard', resend: 'check' }),
     { kind: 'unknown' },
   ],
   [
@@ -116,4 +116,9 @@ test('halts that one script causes stand on that script, all others on FileMaker
     'circuit filemaker',
     'halt filemaker FILEMAKER_FILE_FAULT',
   ]);
+});
+
+test('a full server burns no attempt: the effect waits and goes again', () => {
+  const full = failure({ code: 'FILEMAKER_CAPACITY', stage: 'refused', resend: 'yes', session: 'keep' });
+  expect(outcomeOf(full, 7)).toMatchObject({ kind: 'refused', again: true, costs: false, afterMs: 5_000 });
 });

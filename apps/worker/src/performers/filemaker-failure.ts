@@ -5,6 +5,8 @@ import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
 
 /** While a person or a probe has to act first, rows look again so often. */
 const STANDSTILL_MS = 1_000;
+/** After 812 or 956: long enough for somebody's session to end. */
+const FULL_SERVER_MS = 5_000;
 const SCRIPT_HALTS: ReadonlySet<string> = new Set(['script-missing', 'layout-missing', 'field-missing']);
 
 /** What becomes of the session after a call that failed. */
@@ -43,6 +45,9 @@ export function outcomeOf(error: unknown, refusals: number): Outcome {
   // A fault that meets every call costs this effect nothing: it waits until the fault is gone.
   if (error.halt !== undefined || error.circuit)
     return { kind: 'refused', code, message, again: true, costs: false, afterMs: STANDSTILL_MS };
+  // A full server is no fault of this effect: it waits and burns no attempt.
+  if (code === 'FILEMAKER_CAPACITY')
+    return { kind: 'refused', code, message, again: true, costs: false, afterMs: FULL_SERVER_MS };
   if (resend === 'no') return { kind: 'refused', code, message, again: false };
   if (error.session === 'drop' && refusals === 0)
     return { kind: 'refused', code, message, again: true, costs: true, afterMs: 1 };

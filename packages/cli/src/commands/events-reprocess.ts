@@ -2,7 +2,7 @@ import { reprocessEvent } from '@bridge/operations';
 import type { Command } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
-import { examples, jsonOption, rowId, whyOption } from '../options';
+import { examples, jsonOption, whyOption } from '../options';
 
 async function run(id: string, why: string): Promise<CommandResult> {
   const result = await withDatabase(({ database }) => reprocessEvent(database, id, { by: operatorAtKeyboard(), why }));
@@ -14,10 +14,10 @@ async function run(id: string, why: string): Promise<CommandResult> {
       text: (output) => `${output.dress('waits', 'Not read again.')} ${reason}`,
     };
   }
-  const { eventId, eventType } = result;
+  const { id: row, eventId, eventType } = result;
   return {
     fine: true,
-    json: { reprocessed: true, id, eventId, eventType },
+    json: { reprocessed: true, id: row, eventId, eventType },
     text: (output) => `${output.dress('fine', 'Will be read again:')} ${eventType} ${eventId}. Nothing is done twice.`,
   };
 }
@@ -28,7 +28,7 @@ export function addEventsReprocess(
 ): void {
   events
     .command('reprocess')
-    .argument('<id>', 'number of a finished or parked event', rowId)
+    .argument('<id>', 'number of a finished or parked event, or its id at Stripe')
     .summary('read an event once more')
     .description(
       'Reads a processed, ignored or parked event once more. What it led to before is not done twice: effects are keyed by what they mean.',

@@ -7,14 +7,20 @@ import { SCOPE_HELP, scopeOf } from './pause';
 
 async function run(words: readonly string[], why: string): Promise<CommandResult> {
   const scope = scopeOf(words);
-  const lifted = await withDatabase(({ database }) => resumeScope(database, scope, { by: operatorAtKeyboard(), why }));
+  const { lifted, circuitClosed } = await withDatabase(({ database }) =>
+    resumeScope(database, scope, { by: operatorAtKeyboard(), why }),
+  );
   const typed = scopeAsTyped(scope);
+  const peer = scope === 'filemaker' ? 'FileMaker' : 'Stripe';
+  const tried = circuitClosed
+    ? ` It counted as away; ${peer} is called again at once, and counts as away again if it does not answer.`
+    : '';
   return {
-    fine: lifted > 0,
-    json: { scope, lifted },
+    fine: lifted > 0 || circuitClosed,
+    json: { scope, lifted, circuitClosed },
     text: (output) =>
-      lifted > 0
-        ? `${output.dress('fine', 'Resumed:')} ${typed}.`
+      lifted > 0 || circuitClosed
+        ? `${output.dress('fine', 'Resumed:')} ${typed}.${tried}`
         : `${output.dress('waits', 'Nothing to resume:')} ${typed} is neither paused nor halted.`,
   };
 }
@@ -24,7 +30,9 @@ export function addResume(program: Command, report: (work: () => Promise<Command
     .command('resume')
     .argument('<scope...>', SCOPE_HELP)
     .summary('lift a pause or a halt')
-    .description('Lifts what a person paused or a fault halted. Mend the fault first, or it halts again.')
+    .description(
+      'Lifts what a person paused or a fault halted. Mend the fault first, or it halts again. For filemaker and stripe it also ends the wait for a peer that counts as away.',
+    )
     .addOption(whyOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -2,6 +2,7 @@ import { readStatus, type Status } from '@bridge/operations';
 import type { Command } from 'commander';
 import { migrationSources, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
+import { renderFacts } from '../facts';
 import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
 import { wrap } from '../table';
@@ -24,14 +25,10 @@ function describe(status: Status, output: Output): string {
       ['FileMaker', `sessions: ${counted({ ...sessions })}`],
     );
   }
-  const width = Math.max(...facts.map(([name]) => name.length));
   return [
     ...lines,
     '',
-    ...facts.map(([name, text]) => {
-      const indent = ' '.repeat(width + 2);
-      return `${output.dress('quiet', name.padEnd(width))}  ${wrap(text, output.width - width - 2, indent).trimStart()}`;
-    }),
+    renderFacts(facts, output),
     '',
     output.dress('quiet', `As of ${output.time(status.at)} ${output.timeZone}.`),
   ].join('\n');

@@ -127,7 +127,11 @@ async function run(options: Options): Promise<CommandResult> {
   const { clean, faulty } = await supervisor.ended;
   for (const signal of signals) process.off(signal, onSignal);
   if (faulty !== undefined) {
-    throw new CommandError('CONFIGURATION_FAULTY', `The configuration of ${faulty} is faulty; see above.`, EXIT_CONFIGURATION);
+    throw new CommandError(
+      'CONFIGURATION_FAULTY',
+      `The configuration of ${faulty} is faulty; see above.`,
+      EXIT_CONFIGURATION,
+    );
   }
   return {
     fine: clean,
