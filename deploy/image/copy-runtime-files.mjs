@@ -18,8 +18,7 @@ function filesUnder(folder) {
   });
 }
 
-const runs = (file) =>
-  /^(dist|assets)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file);
+const runs = (file) => (/^(dist|assets)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file));
 
 const workspaces = filesUnder(production)
   .filter((file) => file.endsWith('/package.json'))

@@ -5,7 +5,8 @@ const faults = [];
 for (const url of process.argv.slice(2)) {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(answerWithinMs) });
-    if (!response.ok) faults.push(`${url} answered ${response.status}: ${(await response.text()).slice(0, 300).trim()}`);
+    if (!response.ok)
+      faults.push(`${url} answered ${response.status}: ${(await response.text()).slice(0, 300).trim()}`);
   } catch (error) {
     faults.push(`${url}: ${error.cause?.code ?? error.name}`);
   }

@@ -103,7 +103,11 @@ test('a probe that hangs neither hides a pause made meanwhile, nor is begun twic
   for (let turn = 0; turn < 1_000_000 && (await watch.closedBecause(['script:X'])) === undefined; turn += 1) {
     await new Promise(setImmediate);
   }
-  expect(await watch.closedBecause(['script:X'])).toEqual({ cause: 'PAUSED', detail: 'as a test says' });
+  expect(await watch.closedBecause(['script:X'])).toEqual({
+    cause: 'PAUSED',
+    detail: 'as a test says',
+    afterMs: 10_000,
+  });
   expect(bench.state.looks).toBeGreaterThan(looked);
   expect(bench.state.took).toBe(1);
   await watch.stop();

@@ -12,11 +12,15 @@ export interface PeerWatch {
 
 export interface GateWatch extends Repeating {
   /** The first reason that keeps one of these scopes closed, as of the last look; asks anew when that is long ago. */
-  closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string } | undefined>;
+  closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string; afterMs: number } | undefined>;
 }
 
 /** How old this process's knowledge of a pause, halt or circuit usually is at most. */
 const LOOK_EVERY_MS = 250;
+/** The few effects in hand when a peer goes away; the others stay in the queue, which is paused. */
+const CLOSED_MS = 1_000;
+/** A script or flow that stands still until a person acts may hold thousands; each look costs two statements. */
+const CLOSED_BY_PERSON_MS = 10_000;
 /** Older knowledge is not acted upon: PostgreSQL was slow, or the process has only just started. */
 const KNOWN_FOR_MS = 2_000;
 
@@ -76,7 +80,9 @@ export function watchGates(gates: Gates, peers: readonly PeerWatch[], onError: (
     closedBecause: async (scopes) => {
       if (performance.now() - knownSince > KNOWN_FOR_MS) await refresh();
       const closure = known.find((one) => scopes.includes(one.scope));
-      return closure === undefined ? undefined : { cause: closure.cause, detail: closure.detail };
+      if (closure === undefined) return undefined;
+      const watched = peers.some((peer) => peer.scope === closure.scope);
+      return { cause: closure.cause, detail: closure.detail, afterMs: watched ? CLOSED_MS : CLOSED_BY_PERSON_MS };
     },
   };
 }

@@ -80,6 +80,20 @@ const statusSchema = z.strictObject({
           }),
         ),
       }),
+      overdue: z.strictObject({
+        unknown: z.int(),
+        checkFirst: z.int(),
+        oldest: z.array(
+          z.strictObject({
+            id: z.string(),
+            title: z.string(),
+            state: z.enum(['unknown', 'planned']),
+            reasonCode: z.string().nullable(),
+            reason: z.string().nullable(),
+            since: iso,
+          }),
+        ),
+      }),
       closures: z.array(
         z.strictObject({
           scope: z.string(),
@@ -108,46 +122,96 @@ const statusSchema = z.strictObject({
   ),
   fine: z.boolean(),
 });
-const eventsSchema = z.strictObject({
-  events: z.array(
+const eventFields = {
+  id: z.string(),
+  eventId: z.string(),
+  eventType: z.string(),
+  source: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
+  state: z.enum(['received', 'processing', 'processed', 'ignored', 'parked']),
+  livemode: z.boolean(),
+  objectId: z.string().nullable(),
+  deliveries: z.int(),
+  starts: z.int(),
+  reasonCode: z.string().nullable(),
+  reason: z.string().nullable(),
+  receivedAt: iso,
+  finishedAt: iso.nullable(),
+};
+const eventsSchema = z.strictObject({ events: z.array(z.strictObject(eventFields)) });
+const effectFields = {
+  id: z.string(),
+  kind: z.string(),
+  flow: z.string(),
+  key: z.string(),
+  lane: z.string().nullable(),
+  title: z.string(),
+  state: z.enum(['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled']),
+  origin: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
+  attempts: z.int(),
+  subject: z.record(z.string(), z.unknown()),
+  reasonCode: z.string().nullable(),
+  reason: z.string().nullable(),
+  verified: z.boolean().nullable(),
+  plannedAt: iso,
+  settledAt: iso.nullable(),
+};
+const effectsSchema = z.strictObject({ effects: z.array(z.strictObject(effectFields)) });
+const auditSchema = z.array(
+  z.strictObject({
+    id: z.string(),
+    at: iso,
+    who: z.string(),
+    action: z.string(),
+    object: z.string(),
+    why: z.string(),
+    outcome: z.enum(['done', 'refused', 'failed']).nullable(),
+    detail: z.string().nullable(),
+  }),
+);
+const effectSchema = z.strictObject({
+  effect: z.strictObject({
+    ...effectFields,
+    target: z.unknown(),
+    checkFirst: z.boolean(),
+    dueAt: iso,
+    firstSentAt: iso.nullable(),
+    lastSentAt: iso.nullable(),
+    unknownSince: iso.nullable(),
+    inHand: z.boolean(),
+    result: z.unknown(),
+  }),
+  attempts: z.array(
     z.strictObject({
       id: z.string(),
-      eventId: z.string(),
-      eventType: z.string(),
-      source: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
-      state: z.enum(['received', 'processing', 'processed', 'ignored', 'parked']),
-      livemode: z.boolean(),
-      objectId: z.string().nullable(),
-      deliveries: z.int(),
-      starts: z.int(),
-      reasonCode: z.string().nullable(),
-      reason: z.string().nullable(),
-      receivedAt: iso,
-      finishedAt: iso.nullable(),
+      purpose: z.enum(['send', 'cross-check']),
+      number: z.int(),
+      worker: z.string(),
+      sessionId: z.string().nullable(),
+      beganAt: iso,
+      durationMs: z.int().nullable(),
+      stage: z.enum(['not-sent', 'refused', 'unheard', 'answered']).nullable(),
+      code: z.string().nullable(),
+      verdict: z.enum(['done', 'refused', 'unknown', 'there', 'not-there', 'parked', 'wait']).nullable(),
+      detail: z.string().nullable(),
     }),
   ),
+  audit: auditSchema,
 });
-const effectsSchema = z.strictObject({
-  effects: z.array(
-    z.strictObject({
-      id: z.string(),
-      kind: z.string(),
-      flow: z.string(),
-      key: z.string(),
-      lane: z.string().nullable(),
-      title: z.string(),
-      state: z.enum(['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled']),
-      origin: z.enum(['webhook', 'pull', 'operator', 'reconciliation']),
-      attempts: z.int(),
-      subject: z.record(z.string(), z.unknown()),
-      reasonCode: z.string().nullable(),
-      reason: z.string().nullable(),
-      verified: z.boolean().nullable(),
-      plannedAt: iso,
-      settledAt: iso.nullable(),
-    }),
-  ),
+const eventSchema = z.strictObject({
+  event: z.strictObject({
+    ...eventFields,
+    account: z.string().nullable(),
+    apiVersion: z.string().nullable(),
+    eventCreatedAt: iso.nullable(),
+    lastDeliveryAt: iso,
+    dueAt: iso,
+    bodyBytes: z.int().nullable(),
+  }),
+  audit: auditSchema,
+  body: z.strictObject({ encoding: z.enum(['utf8', 'base64']), text: z.string() }).optional(),
 });
+
+const userSchema = z.strictObject({ name: z.string(), createdAt: iso, createdBy: z.string() });
 
 async function park(): Promise<{ effect: string; event: string }> {
   const { id } = await createEffectStore(database).plan(database.executor, {
@@ -156,12 +220,12 @@ async function park(): Promise<{ effect: string; event: string }> {
     key: 'invoice-paid:cs_1',
     lane: 'invoice:18637',
     title: 'Mark invoice 18637 paid',
-    target: { contract: 'kit', probe: null },
+    target: { contract: 'kit', probe: null, log: { layout: 'l', keyField: 'k', stateField: 's', resultField: 'r' } },
     body: '{"email":"customer@example.com"}',
     subject: { checkoutSessionId: 'cs_1' },
     origin: 'webhook',
     checkFirst: false,
-    parked: { reasonCode: 'SECOND_PAYMENT', reason: `paid already ${'very '.repeat(40)}long ago` },
+    parked: { reasonCode: 'second-payment', reason: `paid already ${'very '.repeat(40)}long ago` },
   });
   const [event] = await createInbox(database).record([
     {
@@ -213,7 +277,7 @@ describe('on a migrated database', () => {
     const status = await bridge('status');
     expect(status.code).toBe(1);
     expect(status.out).toContain('Mark invoice 18637 paid: paid already');
-    expect(status.out).toContain(`./bridge effects release ${effect} --why "…"`);
+    expect(status.out).toContain(`./bridge effects show ${effect}`);
     expect(status.out).toContain(`./bridge events reprocess ${event} --why "…"`);
     const effects = await bridge('effects list --state parked --json');
     expect(effectsSchema.parse(JSON.parse(effects.out)).effects.map((one) => one.id)).toEqual([effect]);
@@ -232,13 +296,20 @@ describe('on a migrated database', () => {
     ]);
   });
 
-  test('a release and a reprocessing happen once, are refused the second time, and are on record with a name', async () => {
+  test('a decision and a reprocessing happen once, are refused the second time, and are on record with a name', async () => {
     const { effect, event } = await park();
     const why = ['--why', 'asked by phone', '--json'];
-    const release = () => run(['effects', 'release', effect, ...why], { DATABASE_URL: url });
-    expect([(await release()).code, JSON.parse((await release()).out)]).toEqual([
+    const resolve = (id: string, as: string) =>
+      run(['effects', 'resolve', id, '--as', as, ...why], { DATABASE_URL: url });
+    const first = await resolve('invoice-paid:cs_1', 'again');
+    expect([first.code, JSON.parse(first.out)]).toEqual([
       0,
-      expect.objectContaining({ released: false, code: 'EFFECT_ON_ITS_WAY' }),
+      { resolved: true, as: 'again', id: effect, title: 'Mark invoice 18637 paid', checkFirst: true },
+    ]);
+    const second = await resolve(effect, 'done');
+    expect([second.code, JSON.parse(second.out)]).toEqual([
+      1,
+      { resolved: false, id: effect, code: 'EFFECT_ON_ITS_WAY', reason: expect.any(String) },
     ]);
     const reprocess = () => run(['events', 'reprocess', event, ...why], { DATABASE_URL: url });
     expect(JSON.parse((await reprocess()).out)).toEqual({
@@ -252,10 +323,73 @@ describe('on a migrated database', () => {
     expect(audit.map(({ action, outcome, why: given }) => [action, outcome, given])).toEqual([
       ['event.reprocess', 'refused', 'asked by phone'],
       ['event.reprocess', 'done', 'asked by phone'],
-      ['effect.release', 'refused', 'asked by phone'],
-      ['effect.release', 'done', 'asked by phone'],
+      ['effect.resolve', 'refused', 'asked by phone'],
+      ['effect.resolve', 'done', 'asked by phone'],
     ]);
     expect(audit[0]?.who).toMatch(/^cli:.+/);
+  });
+
+  test('one effect is shown with its tries, what people did and how it can be decided, in both forms', async () => {
+    const { effect } = await park();
+    await database.executor.execute(
+      sql`insert into effects.attempts (effect_id, purpose, number, worker, claim_no, ended_at, verdict, code)
+          values (${effect}, 'cross-check', 0, 'w', 1, clock_timestamp(), 'wait', 'SENTINEL_MISSING')`,
+    );
+    await database.executor.execute(
+      sql`update effects.effects set state = 'unknown', unknown_since = clock_timestamp() where id = ${effect}`,
+    );
+    const [text, json] = [
+      await bridge(`effects show ${effect}`),
+      await bridge('effects show invoice-paid:cs_1 --json'),
+    ];
+    expect(effectSchema.parse(JSON.parse(json.out))).toMatchObject({ effect: { id: effect, state: 'unknown' } });
+    expect(text.out).toContain('SENTINEL_MISSING');
+    expect(text.out).toContain(`./bridge effects resolve ${effect} --as done --why "…"`);
+    expect(text.out).not.toContain('--as again');
+    for (const { code, out } of [text, json]) {
+      expect(code).toBe(0);
+      expect(out).not.toContain('customer@example.com');
+    }
+    expect((await bridge('effects show 99 --json')).code).toBe(1);
+    const again = await run(['effects', 'resolve', effect, '--as', 'again', '--why', 'x'], { DATABASE_URL: url });
+    expect([again.code, again.out]).toEqual([1, expect.stringContaining('it may have run')]);
+    expect((await bridge(`effects resolve ${effect} --as done --why seen`)).out).toContain('not by proof');
+    expect((await bridge('effects list')).out).toContain('done, unverified');
+  });
+
+  test('one event is shown by either id without its body; --body prints exactly the bytes that came', async () => {
+    const { event } = await park();
+    const body = '{"email":"customer@example.com"}';
+    const json = await bridge('events show evt_1 --json');
+    expect(eventSchema.parse(JSON.parse(json.out))).toMatchObject({ event: { id: event, bodyBytes: body.length } });
+    for (const { code, out } of [json, await bridge(`events show ${event}`)]) {
+      expect(code).toBe(0);
+      expect(out).not.toContain('customer@example.com');
+    }
+    expect(await bridge(`events show ${event} --body`)).toEqual({ code: 0, out: body, err: '' });
+    const withBody = eventSchema.parse(JSON.parse((await bridge('events show evt_1 --body --json')).out));
+    expect(withBody.body).toEqual({ encoding: 'utf8', text: body });
+    await database.executor.execute(sql`update inbox.events set body = '\\xff00'::bytea`);
+    const binary = eventSchema.parse(JSON.parse((await bridge('events show evt_1 --body --json')).out));
+    expect(binary.body).toEqual({ encoding: 'base64', text: '/wA=' });
+    await database.executor.execute(sql`update inbox.events set body = null`);
+    expect((await bridge('events show evt_1 --body')).code).toBe(1);
+    expect((await bridge('events show evt_2')).code).toBe(1);
+  });
+
+  test('resume of a peer says that it ended the wait for one that counted as away', async () => {
+    const openCircuit = () =>
+      database.executor.execute(sql`insert into gates.circuits (peer, because) values ('filemaker', 'no answer')`);
+    await openCircuit();
+    expect((await bridge('status')).out).toContain('FileMaker has not answered');
+    const resumed = await bridge('resume filemaker --why mended --json');
+    expect([resumed.code, JSON.parse(resumed.out)]).toEqual([
+      0,
+      { scope: 'filemaker', lifted: 0, circuitClosed: true },
+    ]);
+    await openCircuit();
+    expect((await bridge('resume filemaker --why mended')).out).toContain('FileMaker is called again at once');
+    expect((await bridge('resume filemaker --why mended')).code).toBe(1);
   });
 
   test('pause and resume, with the exit code saying whether there was something to resume', async () => {
@@ -272,6 +406,10 @@ describe('on a migrated database', () => {
     expect([added.code, JSON.parse(added.out)]).toEqual([0, { name: 'ada', outcome: 'added' }]);
     expect((await listOperators(database)).map((one) => one.name)).toEqual(['ada']);
     expect(await verifyOperator(database, 'ada', 'correct horse battery')).toBe(true);
+    const listed = await bridge('user list --json');
+    expect(z.strictObject({ users: z.array(userSchema) }).parse(JSON.parse(listed.out)).users).toMatchObject([
+      { name: 'ada', createdBy: expect.stringMatching(/^cli:/) },
+    ]);
     const short = await bridge('user add bob', 'short\n');
     expect([short.code, short.out]).toEqual([2, '']);
     for (const { out, err } of [added, short]) expect(`${out}${err}`).not.toMatch(/horse|short\b/);
@@ -291,8 +429,11 @@ test.each([
   ['events list --limit 0', 2],
   ['events list --limit 1.5', 2],
   ['effects list --state lost', 2],
-  ['effects release x --why y', 2],
-  ['effects release 1', 2],
+  ['effects resolve 1 --as again', 2],
+  ['effects resolve 1 --why x', 2],
+  ['effects resolve 1 --as paid --why x', 2],
+  ['effects release 1 --why x', 2],
+  ['events show', 2],
   ['user add a:b', 2],
   ['--help', 0],
   ['--version', 0],
@@ -306,10 +447,13 @@ test.each([
   'migrate',
   'status',
   'events list',
+  'events show',
   'events reprocess',
   'effects list',
-  'effects release',
+  'effects show',
+  'effects resolve',
   'user add',
+  'user list',
   'pause',
   'resume',
 ])('"bridge %s --help" has --json and an example', async (line) => {

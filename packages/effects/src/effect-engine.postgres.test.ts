@@ -72,7 +72,8 @@ function setup(
     store,
     worker: worker.id,
     performers: [performer],
-    closedBecause: async () => (script.closed?.() ? { cause: 'PAUSED', detail: 'stock-taking' } : undefined),
+    closedBecause: async () =>
+      script.closed?.() ? { cause: 'PAUSED', detail: 'stock-taking', afterMs: 0 } : undefined,
     random: () => 0,
   });
   return { engine, books };

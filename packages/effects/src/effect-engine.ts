@@ -24,8 +24,8 @@ export interface EffectEngineOptions {
   store: EffectStore;
   worker: string;
   performers: readonly Performer[];
-  /** What keeps these scopes closed now: the first reason, or undefined. */
-  closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string } | undefined>;
+  /** What keeps these scopes closed now, and when to look again: the first reason, or undefined. */
+  closedBecause(scopes: readonly string[]): Promise<{ cause: string; detail: string; afterMs: number } | undefined>;
   /** 0 to 1. */
   random?: () => number;
   /** Called at every turn's end with durations; must not throw. */
@@ -39,7 +39,6 @@ export interface EffectEngine {
   inHand(): string[];
 }
 
-const CLOSED_WAIT_MS = 1_000;
 const CLAIM_LOST: TurnEnding = { kind: 'nothing', because: 'the claim was lost' };
 
 export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
@@ -156,7 +155,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       if (closed !== undefined)
         return await holdBack(effect, {
           kind: 'wait',
-          afterMs: CLOSED_WAIT_MS,
+          afterMs: closed.afterMs,
           code: closed.cause,
           message: closed.detail,
         });

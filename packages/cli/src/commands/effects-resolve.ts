@@ -48,7 +48,7 @@ export function addEffectsResolve(
     .argument('<id>', 'number of a parked or unknown effect, or its key')
     .summary('decide about an effect that is parked or unknown')
     .description(
-      'Your word about an effect that waits. done: it has happened. again: it has not, and shall (parked ones only; FileMaker’s log is asked first where there is one). cancelled: it shall not happen.',
+      "Your word about an effect that waits. done: it has happened. again: it has not, and shall (parked ones only; FileMaker's log is asked first where there is one). cancelled: it shall not happen.",
     )
     .addOption(new Option('--as <decision>', 'what it shall be').choices(RESOLUTIONS).makeOptionMandatory())
     .addOption(whyOption())

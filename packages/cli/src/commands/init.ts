@@ -185,6 +185,12 @@ function writeFiles(folder: string, environment: Record<string, string>, yaml: s
   }
 }
 
+/** Short inside the folder; absolute elsewhere, so that moving either shows. */
+function pathFrom(folder: string, file: string): string {
+  const path = relative(folder, file);
+  return path.startsWith('..') ? file : path;
+}
+
 async function run(options: Options): Promise<CommandResult> {
   const folder = resolve(options.folder);
   const force = options.force === true;
@@ -211,7 +217,7 @@ async function run(options: Options): Promise<CommandResult> {
     BRIDGE_CONFIG: BRIDGE_FILE,
   };
   const schema = join(projectFolder, 'docs/bridge.schema.json');
-  const yaml = composeBridgeFile(options, existsSync(schema) ? relative(folder, schema) : undefined);
+  const yaml = composeBridgeFile(options, existsSync(schema) ? pathFrom(folder, schema) : undefined);
   const written = writeFiles(folder, environment, yaml, force);
   const next = ['./bridge migrate', './bridge user add NAME', './bridge up'];
   return {
