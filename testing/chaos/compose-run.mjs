@@ -31,7 +31,7 @@ const cap = 5; // FILEMAKER_MAX_SESSIONS of deploy/demo.env.sample
 const apps = ['ingress', 'worker', 'scheduler'];
 const firstInvoice = 20_000;
 const beforeKill = Math.floor(sales / 6);
-const secondBatch = Math.floor(sales / 3);
+const secondBatch = Math.max(80, Math.floor(sales / 3));
 const appliedWithinMs = 240_000;
 
 const folder = join(root, '.bridge/compose-run');
@@ -65,6 +65,8 @@ async function main() {
   await killWorkerInMidScript(filemaker);
   await untilApplied(filemaker, sales);
 
+  // Slower, so that the stop comes in the middle.
+  await filemaker.set({ scriptMs: 250 });
   sold.push(...(await sell(stripe, filemaker, sales, secondBatch, seed + 1)));
   await stopAppsInMidWork(filemaker);
   await restartStores();
@@ -101,20 +103,35 @@ async function killWorkerInMidScript(filemaker) {
   const { reached } = await filemaker.until(`running=${cap}`, 60_000);
   if (!reached) throw new Error(`FileMaker did not have ${cap} scripts running at one time within 60 s`);
   const [busiest] = await stack.query(
-    `select w.host, w.pid, count(*) from effects.effects e join claims.workers w on w.id = e.claimed_by
-     where e.state = 'sending' group by w.host, w.pid order by 3 desc limit 1`,
+    `select w.id, w.host, w.pid, count(*) from effects.effects e join claims.workers w on w.id = e.claimed_by
+     where e.state = 'sending' group by w.id, w.host, w.pid order by 4 desc limit 1`,
   );
   if (busiest === undefined) throw new Error('No worker was sending anything');
-  const [host, pid, inHand] = busiest;
+  const [id, host, pid, inHand] = busiest;
+  const effects = (
+    await stack.query(`select id from effects.effects where state = 'sending' and claimed_by = '${id}'`)
+  ).flat();
   const victim = (await stack.containers('worker')).find((container) => container.host === host);
   await stack.killProcess(victim.id, pid);
   say(`${victim.name} was killed with ${inHand} scripts running.`);
-  const back = await restarted(victim);
+  const [back, unknown] = [await restarted(victim), await markedUnknown(effects)];
   await filemaker.set({ holdScripts: 'none' });
-  say(back === undefined ? 'It did not come back.' : 'It is back and healthy; the scripts commit only now.');
+  say(back === undefined ? 'It did not come back.' : 'It is back and healthy. The scripts commit only now.');
   const { summary } = await filemaker.until(`unheard=${inHand}`, 30_000);
   figure('restarts of the killed worker', 1, back?.restarts ?? 'not healthy again');
-  figure('scripts whose answer it never heard', Number(inHand), summary.unheardAnswers);
+  figure('scripts running as it died, now unknown', Number(inHand), unknown);
+  figure('scripts whose answer nobody heard', Number(inHand), summary.unheardAnswers);
+}
+
+/** How many of the effects the other workers have found to be unknown, waiting until it is all of them. */
+async function markedUnknown(effects) {
+  const count = `select count(*) from effects.effects where state = 'unknown' and id in (${effects.join(', ')})`;
+  let found = 0;
+  await eventually(30_000, async () => {
+    found = Number((await stack.query(count))[0][0]);
+    return found === effects.length ? true : undefined;
+  });
+  return found;
 }
 
 function restarted(victim) {
@@ -160,11 +177,11 @@ async function restartStores() {
         'select (select count(*) from inbox.events), (select count(*) from effects.effects), (select count(*) from effects.attempts)',
       )
     )[0].join(' + ');
-  const [rowsBefore, keysBefore] = [await rows(), await stack.redisKeys()];
+  const [rowsBefore, keysBefore] = [await rows(), await stack.lastingRedisKeys()];
   await stack.stop('postgres', 'redis');
   await stack.start('postgres', 'redis');
   figure('rows in PostgreSQL after its restart', rowsBefore, await rows());
-  figure('keys in Redis after its restart', keysBefore, await stack.redisKeys());
+  figure('lasting keys in Redis after its restart', keysBefore, await stack.lastingRedisKeys());
   say('PostgreSQL and Redis were restarted.');
 }
 
@@ -186,7 +203,7 @@ async function compareBooks(stripe, filemaker, sold) {
   const delivered = new Map();
   for (const { eventId } of attempts) delivered.set(eventId, (delivered.get(eventId) ?? 0) + 1);
   const repeated = [...delivered.values()].filter((count) => count > 1).length;
-  const status = JSON.parse(await stack.exec('scheduler', 'bridge', 'status', '--json'));
+  const status = await stack.bridgeStatus();
 
   figure('payments made in FileMaker', sold.length, summary.effectsApplied);
   figure('payments made twice', 0, summary.keysAppliedMoreThanOnce.length + summary.invoicesAppliedMoreThanOnce.length);
@@ -203,7 +220,7 @@ async function compareBooks(stripe, filemaker, sold) {
   figure(
     'what waits for a person',
     'nothing',
-    status.fine ? 'nothing' : status.lines.map(({ sentence }) => sentence).join(' '),
+    status.fine ? 'nothing' : status.lines.map(({ sentence }) => sentence).join(' | '),
   );
 }
 
@@ -253,12 +270,15 @@ if (figures.length > 0) printTable();
 const isRight = fault === undefined && figures.every((row) => row.isRight);
 if (fault !== undefined) process.stderr.write(`\n${fault.stack}\n`);
 if (!isRight) await keepLogs().catch((error) => process.stderr.write(`The logs could not be kept: ${error.message}\n`));
-if (options.keep) say('The containers are still there: docker compose --project-name bridge-chaos ls');
-else await stack.removeAll();
+if (options.keep) {
+  say('The containers are still there. To look at them, and to remove them:');
+  const compose = `BRIDGE_HOME=./${relative(root, folder)} docker compose --project-name bridge-chaos --profile demo`;
+  process.stdout.write(`  ${compose} ps\n  ${compose} down --volumes\n`);
+} else await stack.removeAll();
 const wrongCount = figures.filter((row) => !row.isRight).length;
 process.stdout.write(
   isRight
     ? '\nEvery payment exactly once.\n'
-    : `\n${wrongCount} figures are wrong${fault ? ', and the run did not get to its end' : ''}.\n`,
+    : `\n${wrongCount} of ${figures.length} figures wrong${fault ? ', and the run did not get to its end' : ''}.\n`,
 );
 process.exitCode = isRight ? 0 : 1;

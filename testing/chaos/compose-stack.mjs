@@ -103,8 +103,23 @@ export class ComposeStack {
       .map((line) => line.split('|'));
   }
 
-  async redisKeys() {
-    return Number(await this.exec('redis', 'redis-cli', 'dbsize'));
+  /** What `bridge status` says. It exits with 1 when something waits for a person, which is an answer too. */
+  async bridgeStatus() {
+    const text = await this.exec('scheduler', 'bridge', 'status', '--json').catch((error) => {
+      if (error.cause?.code === 1) return error.cause.stdout;
+      throw error;
+    });
+    return JSON.parse(text);
+  }
+
+  /** Keys that do not expire by themselves: those may go at any moment, restart or not. */
+  async lastingRedisKeys() {
+    const count = `local lasting = 0
+      for _, key in ipairs(redis.call('KEYS', '*')) do
+        if redis.call('TTL', key) == -1 then lasting = lasting + 1 end
+      end
+      return lasting`;
+    return Number(await this.exec('redis', 'redis-cli', 'eval', count, '0'));
   }
 
   async #command(file, args, timeoutSeconds) {
@@ -119,7 +134,7 @@ export class ComposeStack {
     } catch (error) {
       const said = `${error.stdout ?? ''}${error.stderr ?? ''}`.trim().split('\n').slice(-30).join('\n');
       const late = error.killed ? ` (not done after ${timeoutSeconds} s)` : '';
-      throw new Error(`${file} ${args.join(' ')} failed${late}\n${said}`);
+      throw new Error(`${file} ${args.join(' ')} failed${late}\n${said}`, { cause: error });
     }
   }
 }

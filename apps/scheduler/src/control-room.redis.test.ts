@@ -237,7 +237,7 @@ async function parkedEffect(key = 'cs_1', over: object = {}): Promise<string> {
     key,
     lane: null,
     title: `Mark invoice ${key} paid`,
-    target: { contract: 'kit', probe: null },
+    target: { contract: 'kit', probe: null, log: { layout: 'l', keyField: 'k', stateField: 's', resultField: 'r' } },
     body: '{}',
     subject: {},
     origin: 'webhook',
@@ -307,7 +307,7 @@ describe('retry on the board', () => {
     expect(await failed('filemaker-effects')).toEqual([]);
     expect(await bench.producer.queue('filemaker-effects').getWaitingCount()).toBe(0);
     expect(await listAudit(bench.database, { object: `effect:${id}`, limit: 5 })).toMatchObject([
-      { who: 'ada', action: 'effect.release', outcome: 'done' },
+      { who: 'ada', action: 'effect.resolve', outcome: 'done' },
     ]);
     // The sweep gives the row its next job, under a new id.
     expect(await createEffectStore(bench.database).due(10, 0)).toEqual([{ id, run: 1, queued: false }]);
@@ -353,10 +353,38 @@ describe('retry on the board', () => {
     const response = await ask('/queues/api/queues/filemaker-effects/retry/failed', { method: 'PUT', cookie });
     expect([response.status, await response.json()]).toEqual([
       409,
-      expect.objectContaining({ error: '2 released, 2 refused', code: 'SOME_REFUSED' }),
+      expect.objectContaining({ error: '2 released, 2 refused', code: 'SOME_REFUSED', retried: 2, skipped: 2 }),
     ]);
     expect(await Promise.all(ids.map(stateOf))).toEqual(['planned', 'planned', 'unknown', 'done']);
     expect(await failed('filemaker-effects')).toEqual([`${unknown}.0`]);
+  });
+
+  // One click after an outage must not ship what has shipped, nor book a payment that was given back.
+  test('never runs by one click what may have run or whose money is in question: alone or with all, each is refused', async () => {
+    const cookie = await login();
+    const plain = { target: { contract: 'plain', probe: null, log: null } };
+    const sent = await parkedEffect('sent', plain);
+    const money = await parkedEffect('money', { parked: { reasonCode: 'payment-refunded', reason: 'money is back' } });
+    const fine = await parkedEffect('fine', plain);
+    await bench.database.executor.execute(sql`update effects.effects set attempts = 1 where id = ${sent}`);
+    await failJobs();
+    for (const id of [sent, money]) {
+      const one = await ask(`/queues/api/queues/filemaker-effects/${id}.0/retry`, { method: 'PUT', cookie });
+      expect([one.status, await one.json()]).toEqual([
+        409,
+        expect.objectContaining({
+          code: 'EFFECT_NEEDS_DECISION',
+          message: expect.stringContaining(`./bridge effects show ${id}`),
+        }),
+      ]);
+    }
+    const all = await ask('/queues/api/queues/filemaker-effects/retry/failed', { method: 'PUT', cookie });
+    expect([all.status, await all.json()]).toEqual([
+      409,
+      expect.objectContaining({ error: '1 released, 2 refused', retried: 1, skipped: 2 }),
+    ]);
+    expect(await Promise.all([sent, money, fine].map(stateOf))).toEqual(['parked', 'parked', 'planned']);
+    expect(await failed('filemaker-effects')).toEqual([`${sent}.0`, `${money}.0`].sort());
   });
 
   test('all: when everything was released the answer is the one the board expects', async () => {
@@ -426,6 +454,17 @@ describe('every other change on the board is refused', () => {
     expect(await failed('filemaker-effects')).toEqual(['1.0']);
     expect(await bench.producer.queue('filemaker-effects').isPaused()).toBe(false);
   });
+});
+
+test('the status page counts what has been unknown for more than an hour among what waits', async () => {
+  const cookie = await login();
+  const id = await parkedEffect();
+  await bench.database.executor.execute(
+    sql`update effects.effects set state = 'unknown', unknown_since = clock_timestamp() - interval '2 hours' where id = ${id}`,
+  );
+  const page = await (await ask('/', { cookie })).text();
+  expect(page).toContain('One thing waits for you.');
+  expect(page).toContain(`./bridge effects show ${id}`);
 });
 
 describe('the board keeper', () => {

@@ -14,7 +14,7 @@ export const BOARD_PATH = '/queues';
 const DESCRIPTIONS: Readonly<Record<QueueName, string>> = {
   'stripe-events': 'What arrived from Stripe. A failed job is an event that waits for a person; retry reads it again.',
   'filemaker-effects':
-    'Scripts owed to FileMaker. A failed job waits for a person; retry releases it, and FileMaker is asked first where it can be.',
+    'Scripts owed to FileMaker. A failed job waits for a person; retry releases it, unless it may have run or its money is in question.',
   reconciliations: 'Looks for what webhooks missed. Runs by the clock.',
 };
 

@@ -1,6 +1,6 @@
 import type { Database } from '@bridge/database';
 import { catalogue, type QueueName } from '@bridge/jobs';
-import { type RefusalCode, type Refused, releaseEffect, reprocessEvent } from '@bridge/operations';
+import { type RefusalCode, type Refused, reprocessEvent, retryEffect } from '@bridge/operations';
 import type { Job, Queue } from 'bullmq';
 
 export interface RetryAnswer {
@@ -28,15 +28,16 @@ type Retried = { kind: 'retried' } | { kind: 'refused'; code: string; reason: st
 
 /**
  * What "retry" means here: the row behind the failed job is released through the engine, with the operator's name in the
- * audit table, and the sweep makes its next job. The failed job itself never runs again; it is taken off the board.
+ * audit table, and the sweep makes its next job. The failed job itself never runs again; it is taken off the board. What
+ * may have run, and what was parked because of its money, is refused: those are decided one at a time, with a look.
  */
 async function retryJob(database: Database, queue: QueueName, job: Job, operator: string): Promise<Retried> {
   const asked = { by: operator, why: 'retry on the queue board' };
-  let answer: { kind: 'released' | 'reprocessed' } | Refused;
+  let answer: { kind: 'resolved' | 'reprocessed' } | Refused;
   if (queue === 'filemaker-effects') {
     const data = catalogue[queue].data.safeParse(job.data);
     if (!data.success) return unreadable(queue);
-    answer = await releaseEffect(database, data.data.effectId, asked);
+    answer = await retryEffect(database, data.data.effectId, asked);
   } else if (queue === 'stripe-events') {
     const data = catalogue[queue].data.safeParse(job.data);
     if (!data.success) return unreadable(queue);
@@ -96,12 +97,14 @@ export async function retryAllFailed(
   }
   if (reasons.length === 0) return { status: 200, body: { retried, skipped: 0 } };
   const more = reasons.length > REASONS_SHOWN ? ` And ${reasons.length - REASONS_SHOWN} more.` : '';
-  return answer(
+  const refused = reasons.length;
+  const told = answer(
     409,
-    `${retried} released, ${reasons.length} refused`,
+    `${retried} released, ${refused} refused`,
     `${reasons.slice(0, REASONS_SHOWN).join(' ')}${more}`,
     'SOME_REFUSED',
   );
+  return { status: told.status, body: { ...told.body, retried, skipped: refused } };
 }
 
 const answer = (status: RetryAnswer['status'], error: string, message: string, code: string): RetryAnswer => ({

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { createDatabase } from '@bridge/database';
+import { recordScheduleSuccess } from '@bridge/operations';
 import {
   createTestDatabase,
   type RedisService,
@@ -6,6 +8,7 @@ import {
   startProcess,
   startRedis,
 } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
 
 const main = join(__dirname, '../dist/main.js');
 let redis: RedisService;
@@ -43,7 +46,21 @@ test('migrates when told to, gets ready, shows its gauges, restores the schedule
   await app.waitForLine((line) => line.includes('schedules restored'), 10_000);
   const ready = await fetch(`${opsUrl}/readyz`);
   expect([ready.status, await ready.json()]).toEqual([200, { ready: true, checks: { postgres: 'ok', redis: 'ok' } }]);
+  const database = createDatabase({ url: store.url, poolMax: 1, applicationName: 'scheduler-test' });
+  const before = Date.now() / 1_000;
+  for (const schedule of ['reconcile-invoices', 'reconcile-none'])
+    await recordScheduleSuccess(database.executor, schedule);
+  await database.executor.execute(
+    sql`insert into flow_invoices.payments (checkout_session_id, amount_total, currency, livemode, status, parked_code, paid_at, session_created_at)
+        values ('cs_1', 18000, 'usd', false, 'parked', 'NO_INVOICE_ID', now() - interval '11 minutes', now())`,
+  );
+  await database.close();
   const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
+  expect(metrics).toContain('bridge_money_at_risk_minor{currency="usd",class="no-effect"} 18000');
+  // A schedule that is not kept any more would look as if it had stopped working.
+  const successes = [...metrics.matchAll(/bridge_schedule_last_success_seconds\{schedule="(.+)"\} (\S+)/g)];
+  expect(successes.map(([, schedule]) => schedule)).toEqual(['reconcile-invoices']);
+  expect(Math.abs(Number(successes[0]?.[2]) - before)).toBeLessThan(60);
   expect(metrics).toContain('bridge_inbox_oldest_seconds 0');
   expect(metrics).toMatch(/bridge_queue_jobs\{queue="filemaker-effects",state="failed"\} 0/);
   await redis.stop();

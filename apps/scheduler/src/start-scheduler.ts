@@ -4,7 +4,7 @@ import { createEffectStore } from '@bridge/effects';
 import { flowMigrations } from '@bridge/flows';
 import { createInbox } from '@bridge/inbox';
 import { readInstallation } from '@bridge/installation';
-import { createProducer, type Producer, queueNames, queuePrefix } from '@bridge/jobs';
+import { createProducer, type Producer, queueNames, queuePrefix, type Schedule } from '@bridge/jobs';
 import {
   createMetrics,
   createOpsServer,
@@ -13,7 +13,7 @@ import {
   type RunningApp,
   rateLimitedLog,
 } from '@bridge/observability';
-import { allMigrations, seedOperator } from '@bridge/operations';
+import { allMigrations, listScheduleRuns, readMoneyAtRisk, seedOperator } from '@bridge/operations';
 import { keepBoardTrue } from './board-keeper';
 import type { SchedulerConfig } from './configure-scheduler';
 import { createConsoleServer } from './console-server';
@@ -90,7 +90,7 @@ export async function startScheduler({
     const jobs = createProducer({ redisUrl: config.redis.url, prefix, onError: (error) => logRedis({ err: error }) });
     producer = jobs;
     undo.push(() => jobs.close());
-    addGauges(metrics, database, jobs);
+    addGauges(metrics, database, jobs, schedulesOf(config.flows));
     undo.push(startDuties({ config, database, producer: jobs, prefix, registration, logger }));
 
     const server = createConsoleServer({
@@ -147,7 +147,7 @@ function startDuties(parts: {
   return () => ticker.stop(ROUND_GRACE_MS);
 }
 
-function addGauges(metrics: Metrics, database: Database, producer: Producer): void {
+function addGauges(metrics: Metrics, database: Database, producer: Producer, schedules: readonly Schedule[]): void {
   const inbox = createInbox(database);
   const effects = createEffectStore(database);
   metrics.queueJobs(async () => {
@@ -160,6 +160,19 @@ function addGauges(metrics: Metrics, database: Database, producer: Producer): vo
     );
   });
   metrics.inboxOldestSeconds(async () => [{ labels: {}, value: await inbox.oldestUnfinishedSeconds() }]);
+  metrics.moneyAtRiskMinor(async () =>
+    (await readMoneyAtRisk(database)).map(({ currency, class: standing, amount }) => ({
+      labels: { currency, class: standing },
+      value: amount,
+    })),
+  );
+  // Of the schedules that are kept now: one of a flow that was switched off would look as if it had stopped working.
+  const kept = new Set(schedules.map(({ id }) => id));
+  metrics.scheduleLastSuccessSeconds(async () =>
+    (await listScheduleRuns(database))
+      .filter(({ schedule }) => kept.has(schedule))
+      .map(({ schedule, succeededAt }) => ({ labels: { schedule }, value: succeededAt.getTime() / 1_000 })),
+  );
   metrics.effects(async () =>
     (await effects.counts()).map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })),
   );

@@ -21,7 +21,7 @@ export function statusPage(page: {
     status.at,
   );
   const urgent = status.lines.filter((line) => line.tone === 'broken' || line.tone === 'waits');
-  const waiting = status.figures === null ? 0 : status.figures.parked.effects + status.figures.parked.events;
+  const waiting = status.figures === null ? 0 : waitingForPeople(status.figures);
   const broken = urgent.filter((line) => line.tone === 'broken').length;
   const headline = [
     broken === 0 ? null : broken === 1 ? 'Something stands still.' : `${broken} things stand still.`,
@@ -48,6 +48,9 @@ ${status.figures === null ? null : figures(status.figures)}
 <footer class="quiet">Bridge ${status.version} · PostgreSQL ${status.postgresql}</footer>`,
   });
 }
+
+const waitingForPeople = ({ parked, overdue }: StatusFigures): number =>
+  parked.effects + parked.events + overdue.unknown + overdue.checkFirst;
 
 const lineItem = ({ tone, sentence, next }: StatusLine): Html =>
   html`<li class="card ${tone}"><span class="tag">${TONES[tone]}</span><p>${sentence}</p>${
