@@ -154,7 +154,10 @@ export async function setupBench(
     store,
     worker: registration.id,
     performers: [performer],
-    closedBecause: async (scopes) => (await gates.closures(scopes))[0],
+    closedBecause: async (scopes) => {
+      const [closure] = await gates.closures(scopes);
+      return closure === undefined ? undefined : { ...closure, afterMs: 1_000 };
+    },
     random: () => 0,
   });
   const control: Bench['control'] = async (path, body, method = 'POST') => {
