@@ -11,7 +11,7 @@ import { createInbox } from '@bridge/inbox';
 import { confirmPeer, fingerprint, readInstallation } from '@bridge/installation';
 import { createJobWorker, createProducer, effectJob, type JobEnding, type QueueName, queuePrefix } from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
-import { allMigrations } from '@bridge/operations';
+import { allMigrations, recordScheduleSuccess } from '@bridge/operations';
 import { createSessionPool } from '@bridge/session-pool';
 import { createStripeClient } from '@bridge/stripe-client';
 import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
@@ -253,7 +253,10 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
           registration,
           from: config.reconcileFrom ?? installation.firstMigratedAt,
         });
-        if (result !== undefined) logger.info({ flow, ...result }, 'reconcile.finished');
+        if (result !== undefined) {
+          await recordScheduleSuccess(database.executor, `reconcile-${flow}`);
+          logger.info({ flow, ...result }, 'reconcile.finished');
+        }
         return { kind: 'finished' };
       } catch (error) {
         const failure = await judgeStripeFailure(gates, registration.id, error);

@@ -30,6 +30,9 @@ create table flow_invoices.payments (
 create index payments_invoice on flow_invoices.payments (invoice_id);
 create index payments_payment_intent on flow_invoices.payments (payment_intent_id);
 create index payments_pending on flow_invoices.payments (session_created_at) where status = 'pending';
+-- For the money at risk.
+create index payments_without_effect on flow_invoices.payments (first_seen)
+  where effect_key is null and status in ('paid', 'parked');
 
 -- Refunds and disputes: facts of their own, never an edit of the payment.
 create table flow_invoices.reversals (

@@ -1,5 +1,5 @@
 // `./bridge up` as it is deployed: the three real apps, a real PostgreSQL and Redis; Stripe and FileMaker are away.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,17 +120,28 @@ test('.env is enough for migrate and up; a killed worker comes back, and SIGTERM
   for (const line of running.lines) expect(() => JSON.parse(line)).not.toThrow();
 });
 
-// setpriv of util-linux asks the kernel for it; without it (macOS) an app that is left behind is ended by hand.
-(process.platform === 'linux' ? test : test.skip)('a killed `up` leaves no app behind', async () => {
-  writeEnvironmentFile({ ...(await settings()), MIGRATE_ON_START: 'true' });
-  const running = await up(['--workers', '2']);
-  const pids = appsOf(running).map(({ pid }) => pid);
-  expect(pids.filter(isAlive)).toHaveLength(4);
-  await running.kill();
-  // Their standard output ends with the last of them.
-  await running.exited;
-  expect(pids.filter(isAlive)).toEqual([]);
-});
+/** Resolves when the process is gone, which need not be our child; rejects after the time given. */
+function gone(pid: number, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const tail = spawn('tail', [`--pid=${pid}`, '-f', '/dev/null'], { stdio: 'ignore', timeout: timeoutMs });
+    tail.once('error', reject);
+    tail.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`process ${pid} is still there`))));
+  });
+}
+
+// The kernel ends them, asked by util-linux's setpriv. Elsewhere an app that is left behind has to be ended by hand.
+if (process.platform === 'linux') {
+  test('a killed `up` leaves no app behind', async () => {
+    writeEnvironmentFile({ ...(await settings()), MIGRATE_ON_START: 'true' });
+    const running = await up(['--workers', '2']);
+    const pids = appsOf(running).map(({ pid }) => pid);
+    expect(pids.filter(isAlive)).toHaveLength(4);
+    const ends = Promise.all(pids.map((pid) => gone(pid, 30_000)));
+    await running.kill();
+    await ends;
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+}
 
 test('faults of all three apps are named at once, before anything starts, with exit code 78', () => {
   writeEnvironmentFile({
