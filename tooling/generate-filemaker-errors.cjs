@@ -21,7 +21,7 @@ const haltAdvice = {
   'login-attempts':
     'FileMaker has shut the account for a while. Wait some minutes, check the password as above, then resume.',
   'script-missing':
-    'Compare the script\'s name letter by letter (FILEMAKER_SCRIPT or the YAML file). Then `./bridge resume script NAME --why "…"`. What was planned keeps the old name: release it only if the script exists under it again.',
+    'Compare the script\'s name letter by letter (FILEMAKER_SCRIPT or the YAML file). Then `./bridge resume script NAME --why "…"`. What was planned keeps the old name: let it run again only if the script exists under it again.',
   'layout-missing':
     'Compare the name of the layout; the account must be allowed to see it. Then `./bridge resume script NAME --why "…"`.',
   'field-missing':
@@ -169,9 +169,11 @@ it stands. The first cause is kept. \`./bridge status\` names it.`,
     ),
     `## Our own codes
 
-Stable: alerts and runbooks may rely on them. \`ID\` is the number in the first column of the list. "Release" is
-\`./bridge effects release ID --why "…"\`; where FileMaker can be asked, it is asked first, and the script runs only when it is proved
-not to have run. "Reprocess" is \`./bridge events reprocess ID --why "…"\`.`,
+Stable: alerts and runbooks may rely on them. \`ID\` is the number in the first column of the list; \`./bridge effects show ID\` tells
+all that is known. "Resolve as again" is \`./bridge effects resolve ID --as again --why "…"\`: FileMaker's log is asked first where there
+is one, and the script runs only when it is proved not to have run; without a log, or when the log has failed to decide, your word runs
+it, so look first. "Resolve as done" is the same command with \`--as done\`; \`--as cancelled\` is for what shall never happen. Both are
+also possible while an effect is unknown. "Reprocess" is \`./bridge events reprocess ID --why "…"\`.`,
     ...ourCodes.map(
       ({ title, intro, codes }) =>
         `### ${title}\n\n${intro}\n\n${table(

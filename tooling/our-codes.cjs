@@ -18,7 +18,7 @@ const ourCodes = [
       ],
       'second-payment': [
         'The invoice was paid before by another Checkout Session.',
-        'Refund one of the two at Stripe, or release it when both are right. `instalments: allow` in the YAML file if that is your rule.',
+        'Refund one of the two at Stripe, or resolve as again when both are right. `instalments: allow` in the YAML file if that is your rule.',
       ],
       'payment-refunded': [
         'The payment was refunded before its script could run.',
@@ -26,7 +26,7 @@ const ourCodes = [
       ],
       'payment-disputed': [
         'The payment was disputed before its script could run.',
-        'Wait for the end of the dispute; release when you won it and the order is to be shipped.',
+        'Wait for the end of the dispute; resolve as again when you won it and the order is to be shipped.',
       ],
       'payment-not-applied': [
         'A refund or dispute of a payment that FileMaker never applied.',
@@ -117,12 +117,15 @@ const ourCodes = [
       SCRIPT_AGAIN: ['The script did nothing and may succeed later.', nothing],
       SCRIPT_KEY_CONFLICT: [
         'The key was used before with other content. Parked.',
-        "Compare the script's log with the effect; release only after the wrong row is gone.",
+        "Compare the script's log with the effect; let it run again only after the wrong row is gone.",
       ],
-      SCRIPT_BAD_PARAMETER: ['The script cannot read its parameter. Parked.', 'Mend the script, then release.'],
+      SCRIPT_BAD_PARAMETER: [
+        'The script cannot read its parameter. Parked.',
+        'Mend the script, then resolve as again.',
+      ],
       SCRIPT_REFUSED: [
         'The script refused with a code of its own. Parked.',
-        'Read the code; put right what it means, then release.',
+        'Read the code; put right what it means, then resolve as again.',
       ],
       SCRIPT_ERROR: [
         'The script ended with an error and may have done part of its work. Unknown.',
@@ -145,28 +148,28 @@ const ourCodes = [
       SCRIPT_MAY_STILL_RUN: ['That session cannot be asked; FILEMAKER_SCRIPT_MAX_SECONDS are waited out.', nothing],
       LOG_NOT_DONE: [
         "FileMaker's log has the key in another state than done: the script began and did not finish. Parked.",
-        'Look at the invoice. If the work is not done, delete that log row and release. If it is done, set the row to done and release.',
+        'Look at the invoice. If the work is done, resolve as done. If not, delete that log row, then resolve as again: it runs unasked.',
       ],
       LOG_CONTRADICTS: [
         "FileMaker's log has more than one row for one key. Parked.",
-        'Make the key field unique, "always validate". Look which of the two ran; leave one row; release.',
+        'Make the key field unique, "always validate". Look which of the two ran; leave one row; resolve as done or as again.',
       ],
       SENTINEL_MISSING: [
         "The bridge's own row is not found in the log, so that absence proves nothing.",
-        'Waits. Check that the account may read and create rows on FILEMAKER_LOG_LAYOUT, and that the fields stand on it.',
+        'Waits, and parks after an hour. Check that the account may read and create rows on FILEMAKER_LOG_LAYOUT, and that the fields stand on it.',
       ],
       PROBE_FOUND_NOTHING: [
         'The probe finds no record with this id. Parked, or unknown right after the run.',
-        'Look at the invoice: if the script has not run, release; if it has, see why the field is empty.',
+        'Look at the invoice: if the script has not run, resolve as again; if it has, resolve as done and see why the field is empty.',
       ],
       PROBE_CANNOT_PROVE: [
         'The probe finds the invoice, not this payment. Parked.',
-        'Look at the invoice, then release if it has not run.',
+        'Look at the invoice, then resolve as done or, if it has not run, as again.',
       ],
       PROBE_FAILED: ['The script has run, and its probe could not be asked. Unknown.', nothing],
       CANNOT_BE_ASKED: [
         'The script keeps no log and has no probe: whether it ran cannot be asked. Parked.',
-        'Look at the invoice. Release runs it for sure.',
+        'Look at the invoice: if it has run, resolve as done; if not, resolve as again, which runs it for sure.',
       ],
       LEASE_LOST: ['The session was taken back before anything was sent.', nothing],
       WORKER_DIED: ['The worker died while it was sending. Unknown.', 'Nothing; FileMaker is asked.'],
@@ -176,7 +179,7 @@ const ourCodes = [
       TURN_FAILED: ['A fault before anything was sent.', 'Goes on by itself; when it repeats, look at the log.'],
       NO_PERFORMER: [
         'Nothing in this build performs this kind. Parked.',
-        'A worker of another version? Update it, then release.',
+        'A worker of another version? Update it, then resolve as again.',
       ],
       PROCESSING_FAILED: [
         'A fault while an event was read; it starts again.',

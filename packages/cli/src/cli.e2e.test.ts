@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
@@ -18,6 +19,8 @@ interface Ended {
 function run(args: readonly string[], env: Record<string, string>, input = ''): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...args], {
+      // Not the project's folder: a developer's .env there is none of these tests' business.
+      cwd: tmpdir(),
       env: { PATH: process.env.PATH, ...env },
       timeout: 30_000,
     });
@@ -435,6 +438,9 @@ test.each([
   ['effects release 1 --why x', 2],
   ['events show', 2],
   ['user add a:b', 2],
+  ['init --mode dead', 2],
+  ['up --workers 0', 2],
+  ['up --console-port 70000', 2],
   ['--help', 0],
   ['--version', 0],
 ])('"bridge %s" exits with %i', async (line, code) => {
@@ -444,7 +450,9 @@ test.each([
 });
 
 test.each([
+  'init',
   'migrate',
+  'up',
   'status',
   'events list',
   'events show',

@@ -15,7 +15,8 @@ export function readEnvironmentFile(folder: string): Record<string, string> | un
       Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    // Not by `instanceof`: what reads the file may live in another realm than this module.
+    const code = (error as NodeJS.ErrnoException | null)?.code ?? 'unreadable';
     throw new CommandError('ENV_FILE_UNREADABLE', `${file} cannot be read (${code}).`, 78);
   }
 }

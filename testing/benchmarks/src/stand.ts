@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,6 +36,8 @@ export interface Services {
 /** PostgreSQL that syncs every commit, and Redis with its log synced each second: what docker-compose.yml deploys. */
 export async function startServices(stops: Stops): Promise<Services> {
   const folder = mkdtempSync(join(tmpdir(), 'bridge-benchmarks-'));
+  // As root, PostgreSQL runs as another user, who must be able to enter.
+  chmodSync(folder, 0o755);
   stops.add(async () => rmSync(folder, { recursive: true, force: true }));
   const postgres = await startPostgres({ directory: join(folder, 'postgres'), persistent: true });
   stops.add(() => postgres.discard());
