@@ -188,7 +188,7 @@ class Kept {
       if (!isCurrent()) return;
       if (ready) {
         this.#options.onEvent({ kind: 'ready', app: this.#app.name, pid: child.pid ?? 0 });
-        // planted
+        this.#onFirstReady();
         return;
       }
       if (!told && performance.now() - startedAt > notReadyAfterMs) {
@@ -263,7 +263,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         },
         ended: (end) => {
           running -= 1;
-          clean = end.clean;
+          clean &&= end.clean;
           if (end.faulty) {
             faulty ??= app.name;
             stop();
