@@ -23,6 +23,8 @@ function setup(options: { leaseMs?: number; quarantineMs?: number } = {}) {
     keys,
     redisTimeoutMs: 2_000,
     leaseMs: LEASE_MS,
+    turnMs: 100,
+    lineStaleMs: 1_500,
     idleMs: 60_000,
     quarantineMs: 500,
     ...options,

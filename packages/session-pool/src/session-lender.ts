@@ -41,6 +41,8 @@ export interface LenderOptions {
   idleMs: number;
   /** Least time between a lease taken back and its session lent again. */
   quarantineMs: number;
+  turnMs: number;
+  lineStaleMs: number;
 }
 
 export type LendAnswer =
@@ -65,10 +67,6 @@ export interface LentSessions {
   quarantined: string[];
 }
 
-/** After this long an instance that gives no sign of life loses its place in the line. */
-const LINE_STALE_MS = 1_500;
-/** How long an idle session waits for an older waiter in another process. */
-const TURN_MS = 100;
 /** How long a claimed look may take before another keeper looks. */
 export const LOOK_CLAIM_MS = 30_000;
 
@@ -94,10 +92,10 @@ export class SessionLender {
     waitedMs: number;
     nextWaitedMs: number;
   }): Promise<LendAnswer> {
-    const { leaseMs, idleMs } = this.#options;
+    const { leaseMs, idleMs, turnMs, lineStaleMs } = this.#options;
     const waited = Math.floor(ask.waitedMs);
     const next = Math.floor(ask.nextWaitedMs);
-    const argv = [ask.leaseId, ask.owner, leaseMs, idleMs, ask.instance, waited, next, TURN_MS, LINE_STALE_MS];
+    const argv = [ask.leaseId, ask.owner, leaseMs, idleMs, ask.instance, waited, next, turnMs, lineStaleMs];
     const [lent, first, second] = list(await this.#run('lease', argv));
     if (Number(lent) === 1) return { lent: true, sessionId: text(first), returnedLeaseId: text(second) };
     return { lent: false, turnInMs: Number(first) < 0 ? undefined : Number(first) };

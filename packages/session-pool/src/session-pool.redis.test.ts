@@ -237,17 +237,20 @@ describe('leases', () => {
   });
 
   test('a process that waits longer gets the session before the one that gives it back wants it again', async () => {
-    const [a, b] = [await services.pool('a', { cap: 1 }), await services.pool('b', { cap: 1 })];
+    // The right to go first lasts as long as a busy machine may need.
+    const patient = { cap: 1, turnMs: 60_000, lineStaleMs: 60_000 };
+    const [a, b] = [await services.pool('a', patient), await services.pool('b', patient)];
     const held = await a.lease(WAIT);
     const order: string[] = [];
-    const take = async (pool: SessionPool, name: string) => {
-      const lease = await pool.lease(WAIT);
+    const take = async (pool: SessionPool, name: string, waitedMs: number) => {
+      const lease = await pool.lease({ ...WAIT, waitedMs });
       order.push(name);
       await pool.giveBack(lease, 'idle');
     };
-    const elsewhere = take(b, 'b');
+    // Two clocks agree to a millisecond or two at best: the older one has waited for longer than that.
+    const elsewhere = take(b, 'b', 1_000);
     await lineHas(1);
-    const here = take(a, 'a');
+    const here = take(a, 'a', 0);
     await lineHas(2);
     await a.giveBack(held, 'idle');
     await Promise.all([elsewhere, here]);

@@ -59,6 +59,10 @@ export interface SessionPoolOptions {
   crossCheckFirstMs?: number;
   /** How often waiters look without having been woken. Default and least 500 ms. */
   safetyPollMs?: number;
+  /** How long an idle session waits for an older waiter in another process. Default 100 ms. */
+  turnMs?: number;
+  /** A process that gives no sign of life for so long loses its place in the line. Default 1.5 s. */
+  lineStaleMs?: number;
   /** Time between two rounds of the keeper. Default 1 s. */
   keepEveryMs?: number;
 }
@@ -150,6 +154,8 @@ const DEFAULTS = {
   capacityHoldMs: 3 * 60_000,
   crossCheckFirstMs: 30_000,
   safetyPollMs: 500,
+  turnMs: 100,
+  lineStaleMs: 1_500,
   keepEveryMs: 1_000,
 };
 
