@@ -1,4 +1,4 @@
-import { type Executor, oneRow, rows } from '@bridge/database';
+import { changed, type Executor, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 
 export interface PaymentRow {
@@ -32,10 +32,12 @@ export interface ReversalRow {
 
 /** Until the transaction ends, nobody else decides about this invoice. */
 export async function lockInvoice(tx: Executor, invoiceId: string): Promise<void> {
-  await tx.execute(
-    sql`insert into flow_invoices.invoices (invoice_id) values (${invoiceId}) on conflict (invoice_id) do nothing`,
+  // The update changes nothing; it locks the row that is there, in one statement with the insert.
+  await changed(
+    tx,
+    sql`insert into flow_invoices.invoices (invoice_id) values (${invoiceId})
+        on conflict (invoice_id) do update set invoice_id = excluded.invoice_id`,
   );
-  await tx.execute(sql`select 1 from flow_invoices.invoices where invoice_id = ${invoiceId} for update`);
 }
 
 export type PaymentBefore = Pick<PaymentRow, 'status' | 'parkedCode' | 'parkedEvent'>;
@@ -61,7 +63,8 @@ export async function otherPaymentsOfInvoice(tx: Executor, invoiceId: string, se
 }
 
 export async function writePayment(tx: Executor, row: PaymentRow): Promise<void> {
-  await tx.execute(
+  await changed(
+    tx,
     sql`insert into flow_invoices.payments (checkout_session_id, payment_intent_id, charge_id, invoice_id, amount_total, currency, livemode,
           status, parked_code, parked_event, effect_key, paid_at, session_created_at)
         values (${row.checkoutSessionId}, ${row.paymentIntentId === '' ? null : row.paymentIntentId}, ${row.chargeId ?? null}, ${row.invoiceId ?? null},
@@ -74,7 +77,8 @@ export async function writePayment(tx: Executor, row: PaymentRow): Promise<void>
 }
 
 export async function writeReversal(tx: Executor, row: ReversalRow): Promise<void> {
-  await tx.execute(
+  await changed(
+    tx,
     sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, invoice_id, amount, currency, status, effect_key)
         values (${row.id}, ${row.kind}, ${row.checkoutSessionId}, ${row.invoiceId ?? null}, ${row.amount}, ${row.currency}, ${row.status}, ${row.effectKey ?? null})
         on conflict (id) do update set status = excluded.status, amount = excluded.amount,

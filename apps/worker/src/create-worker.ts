@@ -232,7 +232,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         onError: onError('filemaker-effects'),
         handle: async ({ effectId }) => {
           const ending = await engine.turn(effectId);
-          if (ending.kind === 'done' || ending.kind === 'parked') await enqueueNext(ending.effect?.lane ?? null);
+          // Who is planned while this one ends may be missed here; the sweep finds it a second later.
+          if (ending.kind === 'parked' || (ending.kind === 'done' && ending.next))
+            await enqueueNext(ending.effect?.lane ?? null);
           return effectJobEnding(ending);
         },
       })

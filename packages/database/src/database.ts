@@ -1,10 +1,12 @@
-import type { SQL } from 'drizzle-orm';
-import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
+import { type SQL, sql } from 'drizzle-orm';
+import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { Pool, type PoolClient } from 'pg';
+import { noteStatements, tellCommit, tellStatements } from './commit-points';
+import { runPrepared } from './prepared-statement';
 
 /** What a query runs on: the pool, or the transaction that is open. */
-export type Executor = PgDatabase<NodePgQueryResultHKT>;
+export type Executor = PgDatabase<NodePgQueryResultHKT> & { readonly $client: Pool | PoolClient };
 
 /** An open transaction. A function that takes one never commits by itself and opens no other inside it. */
 export type Transaction = Executor;
@@ -88,7 +90,8 @@ export function createDatabase(options: DatabaseOptions): Database {
   pool.on('error', onConnectionError);
   pool.on('connect', (client) => connections.add(client));
   pool.on('remove', (client) => connections.delete(client));
-  const orm: NodePgDatabase = drizzle(pool);
+  tellStatements(pool);
+  const orm = drizzle(pool);
 
   /**
    * Not drizzle's own: that one gives a connection back to the pool whose rollback was never heard of, and the next
@@ -103,16 +106,18 @@ export function createDatabase(options: DatabaseOptions): Database {
       onConnectionError(error);
     };
     client.on('error', onError);
+    const noted = noteStatements(client);
     try {
       await client.query('begin');
       const result = await work(drizzle(client));
-      const ended = await client.query('commit');
+      const ended = await tellCommit(noted.texts, () => client.query('commit'));
       if (ended.command !== 'COMMIT') throw new TransactionRolledBackError();
       return result;
     } catch (error) {
       broken ??= await rollBack(client);
       throw error;
     } finally {
+      noted.end();
       if (broken === undefined) client.off('error', onError);
       client.release(broken);
     }
@@ -155,7 +160,7 @@ export function createDatabase(options: DatabaseOptions): Database {
 
 /** The rows of a hand-written query; the caller names their shape beside the SQL. */
 export async function rows<Row extends object>(executor: Executor, query: SQL): Promise<Row[]> {
-  const result = await executor.execute<Record<string, unknown>>(query);
+  const result = await runPrepared(executor, query);
   return result.rows as Row[];
 }
 
@@ -168,6 +173,13 @@ export async function oneRow<Row extends object>(executor: Executor, query: SQL)
 
 /** How many rows a statement changed. */
 export async function changed(executor: Executor, query: SQL): Promise<number> {
-  const result = await executor.execute(query);
+  const result = await runPrepared(executor, query);
   return result.rowCount ?? 0;
 }
+
+/**
+ * For a statement's `with`; the statement must name `quick` in its `from`. It commits without waiting for the disk: after
+ * a crash of PostgreSQL itself (not of ours) it may not have happened. Whatever commits later and does wait is proof that
+ * it did, since the log is written in order. A sequence's number taken so may be given out again after such a crash.
+ */
+export const quickCommit: SQL = sql`quick as (select set_config('synchronous_commit', 'off', true))`;

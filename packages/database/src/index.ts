@@ -5,6 +5,7 @@ export {
   type DatabaseOptions,
   type Executor,
   oneRow,
+  quickCommit,
   rows,
   type Transaction,
   TransactionRolledBackError,

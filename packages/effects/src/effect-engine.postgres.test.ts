@@ -240,9 +240,9 @@ test('case J: a worker that lost its claim can neither begin nor settle', async 
   const fresh = await store.claim(id, worker.id);
   if (fresh.kind !== 'claimed') throw new Error('not claimed anew');
   await expect(store.begin(old.effect, slow.id, null)).rejects.toThrow(EffectClaimLostError);
-  expect(await store.settleDone(old.effect, { verified: true, result: null })).toBe(false);
+  expect(await store.settleDone(old.effect, { verified: true, result: null })).toEqual({ lost: true });
   await store.begin(fresh.effect, worker.id, null);
-  expect(await store.settleDone(fresh.effect, { verified: true, result: null })).toBe(true);
+  expect(await store.settleDone(fresh.effect, { verified: true, result: null })).toMatchObject({ lost: false });
   await slow.stop();
 });
 
@@ -274,7 +274,7 @@ test('after a stall of PostgreSQL nobody takes its own effects for dead', async 
   await store.begin(claim.effect, late.id, null);
   await makeDead(late.id);
   expect(await store.recoverDead(late.id)).toEqual({ unknown: 0, freed: 0 });
-  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toBe(true);
+  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toMatchObject({ lost: false });
   await late.stop();
 });
 
@@ -377,7 +377,7 @@ test('case E: an effect of a payment that was refunded before its script ran is 
     { id: ids[0]?.id, run: 1, queued: false },
   ]);
   expect(await store.parkUnsent(database.executor, sending.key, 'payment-refunded', 'refunded')).toEqual([]);
-  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toBe(true);
+  expect(await store.settleDone(claim.effect, { verified: true, result: null })).toMatchObject({ lost: false });
 });
 
 test('parking an effect that a worker has claimed but not begun stops it before the first byte', async () => {

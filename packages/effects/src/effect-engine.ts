@@ -1,6 +1,6 @@
 import { backoffMs } from './backoff';
 import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
-import { EffectClaimLostError, type EffectStore } from './effect-store';
+import { EffectClaimLostError, type EffectStore, type EndedAttempt } from './effect-store';
 
 /** After so long between plan and first sending, the money is looked at again. */
 export const RECHECK_AFTER_MS = 10 * 60_000;
@@ -9,7 +9,8 @@ export const REFUSALS_MAX = 1_440;
 
 /** How one turn with an effect ended, for the job, the log and the metrics. */
 export type TurnEnding =
-  | { kind: 'done'; verified: boolean; effect: ClaimedEffect }
+  /** `next`: somebody waits in its lane. */
+  | { kind: 'done'; verified: boolean; effect: ClaimedEffect; next: boolean }
   | { kind: 'refused' | 'unknown' | 'waiting'; code: string; message: string; afterMs: number; effect: ClaimedEffect }
   | { kind: 'parked'; code: string; message: string; effect: ClaimedEffect | null }
   | { kind: 'nothing'; because: string; dueInMs?: number };
@@ -46,12 +47,12 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
   const random = options.random ?? Math.random;
   const performerOf = new Map(options.performers.map((performer) => [performer.kind, performer]));
 
-  async function holdBack(effect: ClaimedEffect, held: HeldBack): Promise<TurnEnding> {
+  async function holdBack(effect: ClaimedEffect, held: HeldBack, attempt?: EndedAttempt): Promise<TurnEnding> {
     if (held.kind === 'park') {
-      if (!(await store.park(effect, held))) return CLAIM_LOST;
+      if (!(await store.park(effect, held, attempt))) return CLAIM_LOST;
       return { kind: 'parked', code: held.code, message: held.message, effect };
     }
-    if (!(await store.release(effect, held))) return CLAIM_LOST;
+    if (!(await store.release(effect, held, attempt))) return CLAIM_LOST;
     return { kind: 'waiting', code: held.code, message: held.message, afterMs: held.afterMs, effect };
   }
 
@@ -68,21 +69,18 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       throw error;
     });
     if (told.kind === 'there') {
-      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'there', detail: null });
-      const settled = await store.settleDone(effect, { verified: true, result: told.result });
-      return settled ? { kind: 'done', verified: true, effect } : CLAIM_LOST;
+      const record = { stage: 'answered', code: null, verdict: 'there', detail: null } as const;
+      const done = { verified: true, result: told.result };
+      const settled = await store.settleDone(effect, done, { attemptId, record });
+      return settled.lost ? CLAIM_LOST : { kind: 'done', verified: true, effect, next: settled.next };
     }
     if (told.kind === 'not-there') {
-      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'not-there', detail: null });
-      return (await store.provedNotThere(effect)) ? undefined : CLAIM_LOST;
+      const record = { stage: 'answered', code: null, verdict: 'not-there', detail: null } as const;
+      return (await store.provedNotThere(effect, { attemptId, record })) ? undefined : CLAIM_LOST;
     }
-    await store.endAttempt(attemptId, {
-      stage: null,
-      code: told.code,
-      verdict: told.kind === 'park' ? 'parked' : 'wait',
-      detail: told.message,
-    });
-    return holdBack(effect, told);
+    const verdict = told.kind === 'park' ? 'parked' : 'wait';
+    const record = { stage: null, code: told.code, verdict, detail: told.message } as const;
+    return holdBack(effect, told, { attemptId, record });
   }
 
   async function settle(
@@ -91,30 +89,33 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     outcome: Outcome,
   ): Promise<TurnEnding> {
     if (outcome.kind === 'done') {
-      await store.endAttempt(attemptId, { stage: 'answered', code: null, verdict: 'done', detail: null });
-      const settled =
-        (await store.settleDone(effect, outcome)) || (await store.settleLate(effect.id, sending, outcome));
-      return settled ? { kind: 'done', verified: outcome.verified, effect } : CLAIM_LOST;
+      const record = { stage: 'answered', code: null, verdict: 'done', detail: null } as const;
+      const settled = await store.settleDone(effect, outcome, { attemptId, record });
+      if (!settled.lost) return { kind: 'done', verified: outcome.verified, effect, next: settled.next };
+      const late = await store.settleLate(effect.id, sending, outcome);
+      return late ? { kind: 'done', verified: outcome.verified, effect, next: true } : CLAIM_LOST;
     }
     const { code, message } = outcome;
     if (outcome.kind === 'unknown') {
-      await store.endAttempt(attemptId, { stage: 'unheard', code, verdict: 'unknown', detail: message });
-      if (!(await store.settleUnknown(effect, { code, message }))) return CLAIM_LOST;
+      const record = { stage: 'unheard', code, verdict: 'unknown', detail: message } as const;
+      if (!(await store.settleUnknown(effect, { code, message }, { attemptId, record }))) return CLAIM_LOST;
       return { kind: 'unknown', code, message, afterMs: 1_000, effect };
     }
     const costs = outcome.costs ?? true;
-    await store.endAttempt(attemptId, { stage: 'refused', code, verdict: 'refused', detail: message });
+    const record = { stage: 'refused', code, verdict: 'refused', detail: message } as const;
+    const attempt = { attemptId, record };
     if (!outcome.again || (costs && effect.refusals + 1 >= REFUSALS_MAX)) {
-      if (!(await store.park(effect, { code, message }))) return CLAIM_LOST;
+      if (!(await store.park(effect, { code, message }, attempt))) return CLAIM_LOST;
       return { kind: 'parked', code, message, effect };
     }
     const afterMs = outcome.afterMs ?? backoffMs(effect.refusals + 1, random());
-    if (!(await store.settleRefused(effect, { code, message, afterMs, costs }))) return CLAIM_LOST;
+    if (!(await store.settleRefused(effect, { code, message, afterMs, costs }, attempt))) return CLAIM_LOST;
     return { kind: 'refused', code, message, afterMs, effect };
   }
 
   async function send(effect: ClaimedEffect, prepared: PreparedSending): Promise<TurnEnding> {
     let outcome: Outcome | null = null;
+    let released: Promise<void> | undefined;
     try {
       const begun = await store.begin(effect, worker, prepared.sessionId);
       try {
@@ -122,12 +123,15 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       } catch (error) {
         outcome = { kind: 'unknown', code: 'PERFORMER_FAILED', message: nameOf(error) };
       }
+      // Not after the commit: whoever waits for the session waits for nothing that this effect still has to do.
+      released = prepared.release(outcome);
       return await settle(effect, begun, outcome);
     } catch (error) {
       if (error instanceof EffectClaimLostError && outcome === null) return CLAIM_LOST;
       throw error;
     } finally {
-      await prepared.release(outcome);
+      released ??= prepared.release(outcome);
+      await released;
     }
   }
 

@@ -1,4 +1,4 @@
-import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
+import { changed, type Database, type Executor, oneRow, quickCommit, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
 import type { ClaimedEffect, EffectOrigin, EffectPlan, EffectState, EffectSubject } from './effect';
 import { storableJson } from './storable-json';
@@ -52,7 +52,13 @@ export interface AttemptRecord {
   detail: string | null;
 }
 
-type Claim = Pick<ClaimedEffect, 'id' | 'claimNo'>;
+type Claim = Pick<ClaimedEffect, 'id' | 'worker' | 'claimNo'>;
+
+/** An attempt's end, written in the same statement as what it means for the effect. */
+export interface EndedAttempt {
+  attemptId: string;
+  record: AttemptRecord;
+}
 
 /** One look at the peer or one sending, as it is kept for good. */
 export interface AttemptSummary {
@@ -68,6 +74,9 @@ export interface AttemptSummary {
   verdict: AttemptRecord['verdict'] | null;
   detail: string | null;
 }
+
+/** `lost`: another one's word counts. `next`: somebody waits in the lane, as seen a moment before. */
+export type Settled = { lost: true } | { lost: false; next: boolean };
 
 export interface EffectStore {
   /** Inside the flow's transaction. `planned: false`: an effect with this key is there already and stays as it is. */
@@ -85,7 +94,7 @@ export interface EffectStore {
   beginCrossCheck(effect: ClaimedEffect, worker: string): Promise<{ attemptId: string }>;
   endAttempt(attemptId: string, record: AttemptRecord): Promise<void>;
   /** The endings. Each returns false when the claim is lost: then another one's word counts. */
-  settleDone(claim: Claim, done: { verified: boolean; result: unknown }): Promise<boolean>;
+  settleDone(claim: Claim, done: { verified: boolean; result: unknown }, attempt?: EndedAttempt): Promise<Settled>;
   /**
    * The peer's own word that came after the claim was lost: proof is never dropped. Settles an unknown or parked effect
    * that nobody has in hand, if the word is about its last sending. True when it did.
@@ -94,13 +103,18 @@ export interface EffectStore {
   settleRefused(
     claim: Claim,
     refused: { code: string; message: string; afterMs: number; costs: boolean },
+    attempt?: EndedAttempt,
   ): Promise<boolean>;
-  settleUnknown(claim: Claim, unknown: { code: string; message: string }): Promise<boolean>;
-  park(claim: Claim, parked: { code: string; message: string }): Promise<boolean>;
+  settleUnknown(claim: Claim, unknown: { code: string; message: string }, attempt?: EndedAttempt): Promise<boolean>;
+  park(claim: Claim, parked: { code: string; message: string }, attempt?: EndedAttempt): Promise<boolean>;
   /** Unknown and proved not to have happened: back to planned, due at once, still in this worker's hand. */
-  provedNotThere(claim: Claim): Promise<boolean>;
+  provedNotThere(claim: Claim, attempt?: EndedAttempt): Promise<boolean>;
   /** Gives an unsent or unknown effect back until later. Costs nothing. */
-  release(claim: Claim, wait: { afterMs: number; code: string; message: string }): Promise<boolean>;
+  release(
+    claim: Claim,
+    wait: { afterMs: number; code: string; message: string },
+    attempt?: EndedAttempt,
+  ): Promise<boolean>;
   /**
    * Effects whose worker died: those that were sending become unknown, the others are free. Returns both counts.
    * Never the caller's own: after a stall of PostgreSQL its heartbeat is late too, and its answers are still to come.
@@ -137,12 +151,14 @@ export interface EffectStore {
   attemptsOf(id: string): Promise<AttemptSummary[]>;
 }
 
-const idArray = (ids: readonly string[]): SQL =>
-  sql`array[${sql.join(
-    ids.map((id) => sql`${id}`),
-    sql`, `,
-  )}]::text[]::bigint[]`;
+const idArray = (ids: readonly string[]): SQL => sql`${sql.param(ids)}::bigint[]`;
 const seconds = (ms: number): SQL => sql`make_interval(secs => ${ms / 1000}::float8)`;
+/**
+ * The claim counts until somebody else has claimed. Also after it was taken back for dead: the answer of a worker that
+ * was only slow is as good as any.
+ */
+const inHandOf = ({ id, worker, claimNo }: Claim): SQL =>
+  sql`id = ${id} and claim_no = ${claimNo} and (claimed_by is null or claimed_by = ${worker})`;
 /** No older effect of the lane is alive, and none is on its way or unsettled. */
 const isHead = sql`(e.lane is null or not exists (
   select 1 from effects.effects o where o.lane = e.lane and o.id <> e.id
@@ -202,6 +218,15 @@ function summaryOf({ reason_code, planned_at, settled_at, ...row }: SummaryRow):
 export function createEffectStore(database: Database): EffectStore {
   const { executor } = database;
   const one = async (query: SQL): Promise<boolean> => (await changed(executor, query)) === 1;
+
+  const endOf = ({ attemptId, record }: EndedAttempt): SQL =>
+    sql`update effects.attempts set ended_at = clock_timestamp(), stage = ${record.stage}, code = ${record.code}, verdict = ${record.verdict},
+          detail = ${record.detail}, duration_ms = (extract(epoch from clock_timestamp() - began_at) * 1000)::integer
+        where id = ${attemptId} and ended_at is null`;
+  /** The attempt ends whether or not the effect is still in this worker's hand: it is a fact of its own. */
+  const ending = (attempt: EndedAttempt | undefined, update: SQL): SQL =>
+    attempt === undefined ? update : sql`with ended as (${endOf(attempt)}) ${update}`;
+  const settle = (attempt: EndedAttempt | undefined, update: SQL): Promise<boolean> => one(ending(attempt, update));
 
   async function whyNotClaimed(id: string): Promise<EffectClaimResult> {
     const row = await oneRow<{
@@ -271,7 +296,8 @@ export function createEffectStore(database: Database): EffectStore {
     claim: async (id, worker) => {
       const row = await oneRow<ClaimedRow>(
         executor,
-        sql`update effects.effects e set claimed_by = ${worker}, claim_no = nextval('claims.claim_no')
+        sql`with ${quickCommit}
+            update effects.effects e set claimed_by = ${worker}, claim_no = nextval('claims.claim_no') from quick
             where id = ${id} and state in ('planned', 'unknown') and due_at <= clock_timestamp()
               and (claimed_by is null or not claims.is_alive(claimed_by)) and ${isHead}
             returning id, kind, flow, key, lane, title, target, body, subject, state, check_first, attempts, refusals, planned_at,
@@ -305,6 +331,7 @@ export function createEffectStore(database: Database): EffectStore {
           sincePlannedMs: row.since_planned_ms,
           unknownSinceMs: row.unknown_since_ms,
           lastSessionId: row.last_session_id,
+          worker,
           claimNo: row.claim_no,
         },
       };
@@ -336,19 +363,22 @@ export function createEffectStore(database: Database): EffectStore {
     },
 
     endAttempt: async (attemptId, record) => {
-      await executor.execute(
-        sql`update effects.attempts set ended_at = clock_timestamp(), stage = ${record.stage}, code = ${record.code}, verdict = ${record.verdict},
-              detail = ${record.detail}, duration_ms = (extract(epoch from clock_timestamp() - began_at) * 1000)::integer
-            where id = ${attemptId} and ended_at is null`,
-      );
+      await changed(executor, endOf({ attemptId, record }));
     },
 
-    settleDone: ({ id, claimNo }, { verified, result }) =>
-      one(
-        sql`update effects.effects set state = 'done', claimed_by = null, unknown_since = null, reason_code = null, reason = null,
-              verified = ${verified}, result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), refusals = 0
-            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'sending', 'unknown')`,
-      ),
+    settleDone: async (claim, { verified, result }, attempt) => {
+      const row = await oneRow<{ next: boolean }>(
+        executor,
+        ending(
+          attempt,
+          sql`update effects.effects e set state = 'done', claimed_by = null, unknown_since = null, reason_code = null, reason = null,
+                verified = ${verified}, result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), refusals = 0
+              where ${inHandOf(claim)} and state in ('planned', 'sending', 'unknown')
+              returning exists (select 1 from effects.effects o where o.lane = e.lane and o.id <> e.id and o.state = 'planned') as next`,
+        ),
+      );
+      return row === undefined ? { lost: true } : { lost: false, next: row.next };
+    },
 
     settleLate: (id, sending, { verified, result }) =>
       one(
@@ -357,37 +387,42 @@ export function createEffectStore(database: Database): EffectStore {
             where id = ${id} and attempts = ${sending} and state in ('unknown', 'parked') and claimed_by is null`,
       ),
 
-    settleRefused: ({ id, claimNo }, { code, message, afterMs, costs }) =>
-      one(
+    settleRefused: (claim, { code, message, afterMs, costs }, attempt) =>
+      settle(
+        attempt,
         sql`update effects.effects set state = 'planned', claimed_by = null, unknown_since = null, reason_code = ${code}, reason = ${message},
-              refusals = refusals + ${costs ? 1 : 0}, due_at = clock_timestamp() + ${seconds(afterMs)}
-            where id = ${id} and claim_no = ${claimNo} and state in ('sending', 'unknown')`,
+              refusals = refusals + ${costs ? 1 : 0}::integer, due_at = clock_timestamp() + ${seconds(afterMs)}
+            where ${inHandOf(claim)} and state in ('sending', 'unknown')`,
       ),
 
-    settleUnknown: ({ id, claimNo }, { code, message }) =>
-      one(
+    settleUnknown: (claim, { code, message }, attempt) =>
+      settle(
+        attempt,
         sql`update effects.effects set state = 'unknown', claimed_by = null, unknown_since = coalesce(unknown_since, clock_timestamp()),
               reason_code = ${code}, reason = ${message}, due_at = clock_timestamp() + interval '1 second'
-            where id = ${id} and claim_no = ${claimNo} and state in ('sending', 'unknown')`,
+            where ${inHandOf(claim)} and state in ('sending', 'unknown')`,
       ),
 
-    park: ({ id, claimNo }, { code, message }) =>
-      one(
+    park: (claim, { code, message }, attempt) =>
+      settle(
+        attempt,
         sql`update effects.effects set state = 'parked', claimed_by = null, unknown_since = null, reason_code = ${code}, reason = ${message}
-            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'sending', 'unknown')`,
+            where ${inHandOf(claim)} and state in ('planned', 'sending', 'unknown')`,
       ),
 
-    provedNotThere: ({ id, claimNo }) =>
-      one(
+    provedNotThere: (claim, attempt) =>
+      settle(
+        attempt,
         sql`update effects.effects set state = 'planned', unknown_since = null, reason_code = null, reason = null, check_first = false
-            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'unknown')`,
+            where ${inHandOf(claim)} and state in ('planned', 'unknown')`,
       ),
 
-    release: ({ id, claimNo }, { afterMs, code, message }) =>
-      one(
+    release: (claim, { afterMs, code, message }, attempt) =>
+      settle(
+        attempt,
         sql`update effects.effects set claimed_by = null, reason_code = ${code}, reason = ${message},
               due_at = clock_timestamp() + ${seconds(afterMs)}
-            where id = ${id} and claim_no = ${claimNo} and state in ('planned', 'unknown')`,
+            where ${inHandOf(claim)} and state in ('planned', 'unknown')`,
       ),
 
     recoverDead: (caller) =>
@@ -423,8 +458,10 @@ export function createEffectStore(database: Database): EffectStore {
 
     markQueued: async (ids) => {
       if (ids.length === 0) return;
-      await executor.execute(
-        sql`update effects.effects set queued_at = clock_timestamp() where id = any(${idArray(ids)})`,
+      await changed(
+        executor,
+        sql`with ${quickCommit}
+            update effects.effects set queued_at = clock_timestamp() from quick where id = any(${idArray(ids)})`,
       );
     },
 

@@ -63,6 +63,8 @@ export interface ClaimedEffect {
   unknownSinceMs: number | null;
   /** The FileMaker session that carried the last sending. */
   lastSessionId: string | null;
+  /** Whose claim it is, and its number: both, since a number may come again after a crash of PostgreSQL. */
+  worker: string;
   claimNo: string;
 }
 

@@ -27,5 +27,7 @@ export {
   type EffectClaimResult,
   type EffectStore,
   type EffectSummary,
+  type EndedAttempt,
+  type Settled,
 } from './effect-store';
 export { effectsMigrations } from './migrations';

@@ -1,4 +1,4 @@
-import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
+import { changed, type Database, type Executor, oneRow, quickCommit, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
 
 export type EventState = 'received' | 'processing' | 'processed' | 'ignored' | 'parked';
@@ -41,6 +41,8 @@ export interface ClaimedEvent {
   eventCreatedAt: Date | null;
   receivedAt: Date;
   starts: number;
+  /** Whose claim it is, and its number: both, since a number may come again after a crash of PostgreSQL. */
+  worker: string;
   claimNo: string;
   body: Buffer;
 }
@@ -102,10 +104,10 @@ export interface Inbox {
   /** Takes a row for work and counts the start. The ninth start parks it instead. */
   claim(id: string, worker: string): Promise<ClaimResult>;
   /** Ends the work, in the transaction that holds its results. Throws EventClaimLostError. */
-  finish(executor: Executor, event: Pick<ClaimedEvent, 'id' | 'claimNo'>, finish: Finish): Promise<void>;
+  finish(executor: Executor, event: Pick<ClaimedEvent, 'id' | 'worker' | 'claimNo'>, finish: Finish): Promise<void>;
   /** Puts the row back until later. `costs: false` takes the start back: the event was not at fault. */
   release(
-    event: Pick<ClaimedEvent, 'id' | 'claimNo'>,
+    event: Pick<ClaimedEvent, 'id' | 'worker' | 'claimNo'>,
     options: { afterMs: number; costs: boolean; reasonCode: string; reason: string },
   ): Promise<void>;
   /** Frees what dead workers held, never the caller's own. Returns how many rows. */
@@ -144,12 +146,7 @@ export interface Inbox {
 const wantedNow = sql`(e.state = 'ignored' and e.reason_code in ('UNWANTED_TYPE', 'OTHER_LIVEMODE') and excluded.state = 'received')`;
 const waiting = sql`(e.state = 'received' and e.due_at > clock_timestamp())`;
 
-const textArray = (values: readonly (string | null)[]): SQL =>
-  sql`array[${sql.join(
-    values.map((value) => sql`${value}`),
-    sql`, `,
-  )}]::text[]`;
-const idArray = (ids: readonly string[]): SQL => sql`${textArray(ids)}::bigint[]`;
+const idArray = (ids: readonly string[]): SQL => sql`${sql.param(ids)}::bigint[]`;
 
 interface EventRow {
   id: string;
@@ -291,9 +288,10 @@ export function createInbox(database: Database): Inbox {
     claim: async (id, worker) => {
       const row = await oneRow<EventRow>(
         executor,
-        sql`update inbox.events set state = 'processing', starts = starts + 1, claimed_by = ${worker}, claim_no = nextval('claims.claim_no'),
+        sql`with ${quickCommit}
+            update inbox.events set state = 'processing', starts = starts + 1, claimed_by = ${worker}, claim_no = nextval('claims.claim_no'),
               reason_code = null, reason = null
-            where id = ${id} and due_at <= clock_timestamp() and starts < ${STARTS_MAX}
+            from quick where id = ${id} and due_at <= clock_timestamp() and starts < ${STARTS_MAX}
               and (state = 'received' or (state = 'processing' and not claims.is_alive(claimed_by)))
             returning id, event_id, event_type, source, account, livemode, api_version, object_id, event_created_at, received_at, starts, claim_no, body`,
       );
@@ -322,6 +320,7 @@ export function createInbox(database: Database): Inbox {
           eventCreatedAt: row.event_created_at === null ? null : new Date(row.event_created_at),
           receivedAt: new Date(row.received_at),
           starts: row.starts,
+          worker,
           claimNo: row.claim_no,
           body: row.body ?? Buffer.alloc(0),
         },
@@ -333,16 +332,17 @@ export function createInbox(database: Database): Inbox {
         within,
         sql`update inbox.events set state = ${finish.state}, claimed_by = null, finished_at = clock_timestamp(),
               reason_code = ${'reasonCode' in finish ? finish.reasonCode : null}, reason = ${'reason' in finish ? finish.reason : null}
-            where id = ${event.id} and claim_no = ${event.claimNo} and state = 'processing'`,
+            where id = ${event.id} and claim_no = ${event.claimNo} and claimed_by = ${event.worker} and state = 'processing'`,
       );
       if (count !== 1) throw new EventClaimLostError(event.id);
     },
 
     release: async (event, { afterMs, costs, reasonCode, reason }) => {
-      await executor.execute(
+      await changed(
+        executor,
         sql`update inbox.events set state = 'received', claimed_by = null, starts = starts - ${costs ? 0 : 1},
               due_at = clock_timestamp() + make_interval(secs => ${afterMs / 1000}::float8), reason_code = ${reasonCode}, reason = ${reason}
-            where id = ${event.id} and claim_no = ${event.claimNo} and state = 'processing'`,
+            where id = ${event.id} and claim_no = ${event.claimNo} and claimed_by = ${event.worker} and state = 'processing'`,
       );
     },
 
@@ -371,8 +371,10 @@ export function createInbox(database: Database): Inbox {
 
     markQueued: async (ids) => {
       if (ids.length === 0) return;
-      await executor.execute(
-        sql`update inbox.events set queued_at = clock_timestamp() where id = any(${idArray(ids)})`,
+      await changed(
+        executor,
+        sql`with ${quickCommit}
+            update inbox.events set queued_at = clock_timestamp() from quick where id = any(${idArray(ids)})`,
       );
     },
 
