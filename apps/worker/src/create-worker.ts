@@ -12,7 +12,7 @@ import { confirmPeer, fingerprint, readInstallation } from '@bridge/installation
 import { createJobWorker, createProducer, effectJob, type JobEnding, type QueueName, queuePrefix } from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
 import { allMigrations, recordScheduleSuccess } from '@bridge/operations';
-import { createSessionPool } from '@bridge/session-pool';
+import { createLeaseRelay, createSessionPool, TURN_WAIT_MS } from '@bridge/session-pool';
 import { createStripeClient } from '@bridge/stripe-client';
 import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
 import { probeFileMaker } from './filemaker-probe';
@@ -201,10 +201,11 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const performer = createFileMakerScriptPerformer({
     client,
     pool,
+    relay: createLeaseRelay({ pool, onFailure: onError('lease relay') }),
     gates,
     worker: registration.id,
     sentinelKey: `bridge-sentinel-${installation.id}`,
-    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
+    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000 + TURN_WAIT_MS,
     leaseWaitMs: LEASE_WAIT_MS,
     recheckCharge: createChargeRecheck((id) => stripe.retrieveCharge(id), gates, registration.id),
   });

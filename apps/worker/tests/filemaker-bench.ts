@@ -16,7 +16,7 @@ import {
   type TroubleRequest,
 } from '@bridge/filemaker-simulator';
 import { createGates, type Gates, gatesMigrations } from '@bridge/gates';
-import { createSessionPool, type SessionPool, sessionPoolMigrations } from '@bridge/session-pool';
+import { createLeaseRelay, createSessionPool, type SessionPool, sessionPoolMigrations } from '@bridge/session-pool';
 import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
@@ -36,7 +36,7 @@ export interface BenchOptions {
   leaseWaitMs?: number;
   cap?: number;
   /** Replaces parts of the performer's peers. */
-  pool?: (pool: SessionPool) => FileMakerScriptOptions['pool'];
+  pool?: (pool: SessionPool) => SessionPool;
   recheckCharge?: FileMakerScriptOptions['recheckCharge'];
 }
 
@@ -140,9 +140,11 @@ export async function setupBench(
   await pool.start();
   cleanups.push(() => pool.stop());
   const store = createEffectStore(database);
+  const lending = options.pool?.(pool) ?? pool;
   const performer = createFileMakerScriptPerformer({
     client,
-    pool: options.pool?.(pool) ?? pool,
+    pool: lending,
+    relay: createLeaseRelay({ pool: lending }),
     gates,
     worker: registration.id,
     sentinelKey: SENTINEL,

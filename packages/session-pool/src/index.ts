@@ -1,3 +1,4 @@
+export { createLeaseRelay, type LeaseRelay, type LeaseRelayOptions, type LeaseTurn, TURN_WAIT_MS } from './lease-relay';
 export { sessionPoolMigrations } from './migrations';
 export { PoolError, type PoolErrorCode } from './pool-error';
 export type { PoolEvent } from './pool-event';

@@ -1,7 +1,7 @@
 import type { HeldBack, Outcome } from '@bridge/effects';
 import { FileMakerError } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
-import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
+import { PoolError, type SessionPool } from '@bridge/session-pool';
 
 /** While a person or a probe has to act first, rows look again so often. */
 const STANDSTILL_MS = 1_000;
@@ -66,10 +66,10 @@ export function waitAfter(error: unknown): HeldBack {
 }
 
 /** Lends a session or says how long to wait. Only an unreachable FileMaker opens the circuit: a full pool is no fault. */
-export async function leaseOrWait(
-  lease: () => Promise<Lease>,
+export async function leaseOrWait<L>(
+  lease: () => Promise<L>,
   gates: Gates,
-): Promise<{ kind: 'leased'; lease: Lease } | HeldBack> {
+): Promise<{ kind: 'leased'; lease: L } | HeldBack> {
   try {
     return { kind: 'leased', lease: await lease() };
   } catch (error) {

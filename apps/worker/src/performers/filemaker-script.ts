@@ -7,7 +7,7 @@ import {
   type ScriptAnswer,
 } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
-import { type Lease, PoolError, type SessionPool } from '@bridge/session-pool';
+import { type LeaseRelay, type LeaseTurn, PoolError, type SessionPool } from '@bridge/session-pool';
 import { createAskFileMaker } from './ask-filemaker';
 import { flushAfterForgotten, leaseOrWait, outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
 import { FILEMAKER_SCRIPT, type ScriptTarget, scriptTargetSchema } from './script-target';
@@ -16,9 +16,12 @@ import { writeSessionReference } from './session-reference';
 export interface FileMakerScriptOptions {
   client: Pick<FileMakerClient, 'runScript' | 'createRecord' | 'find'>;
   pool: Pick<SessionPool, 'lease' | 'giveBack' | 'stillMine' | 'ask' | 'flushEpoch'>;
+  /** Lends for scripts; cross-checks go to the pool itself. */
+  relay: LeaseRelay;
   gates: Gates;
   worker: string;
   sentinelKey: string;
+  /** Counted from when a sending was written down, which may be `TURN_WAIT_MS` before its first byte. */
   scriptMaxMs: number;
   /** How long a job waits for a session before it goes back to the queue. */
   leaseWaitMs: number;
@@ -33,7 +36,7 @@ const FOUND_MAX = 5;
 
 /** Runs a FileMaker script for an effect, at most once at a time, and asks FileMaker when an answer was lost. */
 export function createFileMakerScriptPerformer(options: FileMakerScriptOptions): Performer {
-  const { client, pool, gates, worker } = options;
+  const { client, pool, relay, gates, worker } = options;
   const ask = createAskFileMaker(options);
   const targetOf = (effect: { target: unknown }): ScriptTarget => scriptTargetSchema.parse(effect.target);
 
@@ -115,10 +118,11 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
   async function send(
     effect: ClaimedEffect,
     target: ScriptTarget,
-    lease: Lease,
+    leaseTurn: LeaseTurn,
   ): Promise<{ outcome: Outcome; after: 'idle' | 'quarantine' | 'gone' }> {
     // A Redis that does not answer cannot confirm the lease: the same as a lost one, since nothing was sent yet.
-    const mine = await pool.stillMine(lease).catch((error: unknown) => {
+    const { lease } = leaseTurn;
+    const mine = await leaseTurn.isMine().catch((error: unknown) => {
       if (error instanceof PoolError) return false;
       throw error;
     });
@@ -161,22 +165,22 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     crossCheck: (effect) => ask(effect, targetOf(effect)),
     prepare: async (effect) => {
       const target = targetOf(effect);
-      const leased = await leaseOrWait(() => pool.lease({ waitMs: options.leaseWaitMs, priority: 'work' }), gates);
+      const leased = await leaseOrWait(() => relay.turn({ waitMs: options.leaseWaitMs, priority: 'work' }), gates);
       if (leased.kind !== 'leased') return leased;
-      const { lease } = leased;
+      const leaseTurn = leased.lease;
       let after: 'idle' | 'quarantine' | 'gone' = 'idle';
       return {
         kind: 'ready',
-        sessionId: writeSessionReference(lease),
+        sessionId: writeSessionReference(leaseTurn.lease),
         send: async () => {
           // Until the call has ended in a way we understand, the session must not be lent on.
           after = 'quarantine';
-          const sent = await send(effect, target, lease);
+          const sent = await send(effect, target, leaseTurn);
           after = sent.after;
           return sent.outcome;
         },
         release: async () => {
-          await pool.giveBack(lease, after);
+          await leaseTurn.end(after);
         },
       };
     },
