@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { benchDrain } from './bench-drain';
+import { type Blow, benchDrain } from './bench-drain';
 import { benchIngress } from './bench-ingress';
 import { benchLatency } from './bench-latency';
 import { asText, faultsOf, isMet, machine, type Report } from './report';
@@ -12,6 +12,7 @@ const usage = `Usage: npm run bench:ingress|bench:latency|bench:drain|bench:smok
   --count <n>        ingress: webhooks per repetition (10000); latency: one at a time (300); drain: effects (2000)
   --seconds <s>      ingress: at 500/s (10); latency: at 50/s (20)
   --workers <n>      drain: workers of the bridge (1)
+  --blow <what>      drain: kill (one worker, kill -9) or outage (FileMaker away for 20 s) after a quarter of the work
 Exit code 0: measured, nothing lost or doubled; 1: something was, or a figure is missing; 2: wrong usage.
 `;
 
@@ -23,6 +24,7 @@ const options = {
   count: { type: 'string' },
   seconds: { type: 'string' },
   workers: { type: 'string' },
+  blow: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
@@ -32,6 +34,12 @@ function wholeNumber(name: string, value: string | undefined, otherwise: number)
   if (value === undefined) return otherwise;
   if (!/^[1-9]\d{0,6}$/.test(value)) throw new UsageError(`--${name} wants a whole number, not ${value}`);
   return Number(value);
+}
+
+function readBlow(value: string | undefined): Blow {
+  if (value === undefined) return 'none';
+  if (value !== 'kill' && value !== 'outage') throw new UsageError(`--blow wants kill or outage, not ${value}`);
+  return value;
 }
 
 function readArguments(args: readonly string[]): { bench: string; json: boolean; benches: (() => Promise<Report>)[] } {
@@ -62,6 +70,7 @@ function readArguments(args: readonly string[]): { bench: string; json: boolean;
           loginMs: 300,
           scriptMs: 100,
           workers,
+          blow: readBlow(values.blow),
           // A drain takes a minute and a half; two tries are what people wait for.
           guard: { ...guard, triesMax: 2 },
         }),
@@ -69,7 +78,7 @@ function readArguments(args: readonly string[]): { bench: string; json: boolean;
     smoke: [
       () => benchIngress({ requests: 1_000, steadySeconds: 1, repetitions: 1, guard: unguarded }),
       () => benchLatency({ idle: 20, loadSeconds: 2, guard: unguarded }),
-      () => benchDrain({ count: 100, cap: 10, loginMs: 50, scriptMs: 20, workers: 1, guard: unguarded }),
+      () => benchDrain({ count: 100, cap: 10, loginMs: 50, scriptMs: 20, workers: 1, blow: 'none', guard: unguarded }),
     ],
   };
   const chosen = benches[bench];

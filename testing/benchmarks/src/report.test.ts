@@ -26,6 +26,12 @@ test('a figure that did not come out meets no goal, shows as a dash and is a fau
   expect(faultsOf({ ...report, goals: [goal] })).toEqual(['no figure for: p99']);
 });
 
+test('nothing at all is a figure where little is wanted, and none where much is', () => {
+  const none = { name: 'calls', value: 0, limit: 50 };
+  expect(faultsOf({ ...report, goals: [{ ...none, is: 'at-most' }] })).toEqual([]);
+  expect(faultsOf({ ...report, goals: [{ ...none, is: 'at-least' }] })).toEqual(['no figure for: calls']);
+});
+
 test('whatever was lost or doubled is a fault, and a slow machine is none', () => {
   expect(faultsOf({ ...report, lost: 2, doubled: 1 })).toEqual(['2 lost', '1 doubled']);
   expect(faultsOf({ ...report, noisy: true, goals: [{ name: 'x', value: 0.1, is: 'at-least', limit: 0.7 }] })).toEqual(

@@ -77,7 +77,9 @@ export function asText(report: Report): string {
 
 /** What makes a run worthless, whatever the machine: something lost or doubled, or a figure that did not come out. */
 export function faultsOf(report: Report): string[] {
-  const missing = report.goals.filter(({ value }) => !Number.isFinite(value) || value <= 0).map(({ name }) => name);
+  const missing = report.goals
+    .filter(({ value, is }) => !Number.isFinite(value) || value < 0 || (value === 0 && is === 'at-least'))
+    .map(({ name }) => name);
   return [
     ...(report.lost === 0 ? [] : [`${report.lost} lost`]),
     ...(report.doubled === 0 ? [] : [`${report.doubled} doubled`]),

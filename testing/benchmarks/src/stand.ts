@@ -208,11 +208,15 @@ export async function startApp(
   stops: Stops,
   app: 'ingress' | 'worker',
   values: Values,
-): Promise<{ port: number; lines: readonly string[] }> {
+): Promise<{ port: number; lines: readonly string[]; kill(): Promise<unknown> }> {
   const publicSide: Values = app === 'ingress' ? { HOST: '127.0.0.1', PORT: '0' } : {};
   const running = await startNode(stops, `apps/${app}/dist/main.js`, { ...values, ...publicSide }, '"listening"');
   const url = field(running, '"listening"', 'url');
-  return { port: URL.canParse(url) ? Number(new URL(url).port) : 0, lines: running.lines };
+  return {
+    port: URL.canParse(url) ? Number(new URL(url).port) : 0,
+    lines: running.lines,
+    kill: () => running.kill(),
+  };
 }
 
 /** `./bridge <args>` against the same settings. Rejects with what it printed. */

@@ -57,7 +57,8 @@ export interface BooksSummary {
   overlaps: number;
   deletedInUse: number;
   logins: { ok: number; refused: number; refusedByCode: Record<string, number> };
-  requests: { total: number; byEndpoint: Record<string, number> };
+  /** `whileAway`: answered 502 or cut by the web tier; not in `total`. */
+  requests: { total: number; byEndpoint: Record<string, number>; whileAway: number };
 }
 
 export interface SessionCounts {
@@ -94,6 +95,7 @@ export class Books {
   #appliedWithoutKey = 0;
   #unheard = 0;
   #requests = 0;
+  #requestsWhileAway = 0;
   overlaps = 0;
   deletedInUse = 0;
   #sessions: SessionCounts = emptySessionCounts();
@@ -107,6 +109,10 @@ export class Books {
     this.#requests += 1;
     this.requestsByEndpoint.set(endpoint, (this.requestsByEndpoint.get(endpoint) ?? 0) + 1);
     this.#bell.ring();
+  }
+
+  requestWhileAway(): void {
+    this.#requestsWhileAway += 1;
   }
 
   login(entry: Omit<LoginEntry, 'seq' | 'at'>): void {
@@ -209,7 +215,11 @@ export class Books {
       overlaps: this.overlaps,
       deletedInUse: this.deletedInUse,
       logins: { ok: this.logins.length - refused, refused, refusedByCode },
-      requests: { total: this.#requests, byEndpoint: Object.fromEntries(this.requestsByEndpoint) },
+      requests: {
+        total: this.#requests,
+        byEndpoint: Object.fromEntries(this.requestsByEndpoint),
+        whileAway: this.#requestsWhileAway,
+      },
     };
   }
 
@@ -226,6 +236,7 @@ export class Books {
     this.#appliedWithoutKey = 0;
     this.#unheard = 0;
     this.#requests = 0;
+    this.#requestsWhileAway = 0;
     this.overlaps = 0;
     this.deletedInUse = 0;
     this.#sessions = emptySessionCounts();

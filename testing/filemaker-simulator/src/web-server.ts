@@ -127,6 +127,7 @@ export class WebServer implements ServerControl {
   #guardDoor(req: Request, res: Response, next: NextFunction): void {
     const { requestLineBytesMax, oversizeRequestLine } = this.#world.settings;
     const tooLong = Buffer.byteLength(req.originalUrl) > requestLineBytesMax;
+    if (this.#down !== null) this.#world.books.requestWhileAway();
     if (this.#down === 'bad-gateway') sendHtml(res, 502);
     else if (this.#down !== null) req.socket.destroy();
     else if (!tooLong) next();
