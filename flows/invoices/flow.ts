@@ -5,7 +5,7 @@ import { createEffectReader } from '@bridge/effects';
 import { defineFlow, type FlowEvent } from '@bridge/flow';
 import { decidePayment, type InvoicesWrite, type PaymentState, paidKey } from './decide-payment';
 import { decideReversal } from './decide-reversal';
-import { lockInvoice, otherPaymentsOfInvoice, readPayment, writePayment, writeReversal } from './ledger';
+import { findPayment, lockInvoice, otherPaymentsOfInvoice, readPayment, writePayment, writeReversal } from './ledger';
 import type { InvoicesPeers, SessionSnapshot } from './ports';
 import { reconcileInvoices } from './reconcile';
 import { type ReversalFacts, readReversalFacts, readSessionFacts, type SessionFacts } from './session-facts';
@@ -35,8 +35,27 @@ const NO_SESSION = {
   reasonCode: 'NO_CHECKOUT_SESSION',
   reason: 'The payment did not come through a Checkout Session or Payment Link',
 } as const;
+const PAID_BEFORE = {
+  about: 'nothing',
+  reasonCode: 'PAID_BEFORE',
+  reason: 'This payment is recorded already: one fact, one effect',
+} as const;
 
-async function gatherPayment(sessionId: string, settings: InvoicesSettings, peers: InvoicesPeers): Promise<Gathered> {
+interface Context {
+  settings: InvoicesSettings;
+  peers: InvoicesPeers;
+  records: Executor;
+}
+
+async function gatherPayment(event: FlowEvent, { settings, peers, records }: Context): Promise<Gathered> {
+  const ofSession = SESSION_EVENTS.includes(event.type);
+  const known = await findPayment(records, ofSession ? { sessionId: idOf(event) } : { paymentIntentId: idOf(event) });
+  // Most payments are announced twice. Once paid is paid for good: the second announcement costs Stripe no question.
+  if (known?.status === 'paid') return PAID_BEFORE;
+  const sessionId = ofSession
+    ? idOf(event)
+    : (known?.sessionId ?? (await peers.stripe.findSessionOfPaymentIntent(idOf(event))));
+  if (sessionId === undefined) return NO_SESSION;
   const snapshot = await peers.stripe.retrievePaidSession(sessionId);
   return { about: 'payment', snapshot, facts: readSessionFacts(snapshot, settings.invoiceIdKeys) };
 }
@@ -44,8 +63,7 @@ async function gatherPayment(sessionId: string, settings: InvoicesSettings, peer
 async function gatherReversal(
   kind: 'refund' | 'dispute',
   event: FlowEvent,
-  settings: InvoicesSettings,
-  peers: InvoicesPeers,
+  { settings, peers, records }: Context,
 ): Promise<Gathered> {
   const object =
     kind === 'refund'
@@ -53,7 +71,9 @@ async function gatherReversal(
       : await peers.stripe.retrieveDispute(idOf(event));
   const reversal = readReversalFacts(object);
   if (reversal.paymentIntentId === undefined) return NO_SESSION;
-  const sessionId = await peers.stripe.findSessionOfPaymentIntent(reversal.paymentIntentId);
+  const { paymentIntentId } = reversal;
+  const known = await findPayment(records, { paymentIntentId });
+  const sessionId = known?.sessionId ?? (await peers.stripe.findSessionOfPaymentIntent(paymentIntentId));
   if (sessionId === undefined) return NO_SESSION;
   const session = readSessionFacts(await peers.stripe.retrievePaidSession(sessionId), settings.invoiceIdKeys);
   return { about: 'reversal', kind, object, reversal, session };
@@ -95,12 +115,10 @@ export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, St
     directory: join(dirname(require.resolve('@bridge/flows/package.json')), 'invoices/migrations'),
   },
   onEvent: {
-    gather: async (event, { settings, peers }) => {
-      if (REFUND_EVENTS.includes(event.type)) return gatherReversal('refund', event, settings, peers);
-      if (DISPUTE_EVENTS.includes(event.type)) return gatherReversal('dispute', event, settings, peers);
-      if (SESSION_EVENTS.includes(event.type)) return gatherPayment(idOf(event), settings, peers);
-      const sessionId = await peers.stripe.findSessionOfPaymentIntent(idOf(event));
-      return sessionId === undefined ? NO_SESSION : gatherPayment(sessionId, settings, peers);
+    gather: (event, context) => {
+      if (REFUND_EVENTS.includes(event.type)) return gatherReversal('refund', event, context);
+      if (DISPUTE_EVENTS.includes(event.type)) return gatherReversal('dispute', event, context);
+      return gatherPayment(event, context);
     },
     load,
     decide: ({ event, gathered, state, settings, peers }) => {

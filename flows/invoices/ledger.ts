@@ -52,6 +52,20 @@ export async function readPayment(tx: Executor, sessionId: string): Promise<Paym
   return { status: row.status, parkedCode: row.parked_code ?? undefined, parkedEvent: row.parked_event ?? undefined };
 }
 
+/** The Session that a payment belongs to, and how it stands, as of the last time it was read at Stripe. Locks nothing. */
+export async function findPayment(
+  records: Executor,
+  by: { sessionId: string } | { paymentIntentId: string },
+): Promise<{ sessionId: string; status: PaymentRow['status'] } | undefined> {
+  const where =
+    'sessionId' in by ? sql`checkout_session_id = ${by.sessionId}` : sql`payment_intent_id = ${by.paymentIntentId}`;
+  const [row] = await rows<{ checkout_session_id: string; status: PaymentRow['status'] }>(
+    records,
+    sql`select checkout_session_id, status from flow_invoices.payments where ${where} limit 1`,
+  );
+  return row === undefined ? undefined : { sessionId: row.checkout_session_id, status: row.status };
+}
+
 /** Other Sessions that have an effect for this invoice. */
 export async function otherPaymentsOfInvoice(tx: Executor, invoiceId: string, sessionId: string): Promise<string[]> {
   const found = await rows<{ checkout_session_id: string }>(

@@ -63,8 +63,11 @@ export interface FlowDefinition<Settings, Peers, Gathered, State, Write> {
   migrations: MigrationSource;
   /** The fast path. */
   onEvent: {
-    /** Asks the peers; no transaction is open. Throws the peers' own errors. */
-    gather(event: FlowEvent, context: { settings: Settings; peers: Peers }): Promise<Gathered>;
+    /**
+     * Asks the peers; no transaction is open. Throws the peers' own errors. `records` is for reading the flow's own
+     * tables, to spare a peer a question whose answer stands there for good; nothing is locked.
+     */
+    gather(event: FlowEvent, context: { settings: Settings; peers: Peers; records: Executor }): Promise<Gathered>;
     /** Reads the flow's tables inside the transaction, locking what the decision depends on. */
     load(tx: Executor, gathered: Gathered, event: FlowEvent): Promise<State>;
     /** Pure. */
@@ -107,7 +110,7 @@ export interface BoundFlow {
   readonly name: string;
   readonly wants: readonly string[];
   /** First the peers are asked; what comes back is run inside the transaction. */
-  prepare(event: FlowEvent): Promise<(tx: Executor, now: Date) => Promise<FlowEnding>>;
+  prepare(event: FlowEvent, records: Executor): Promise<(tx: Executor, now: Date) => Promise<FlowEnding>>;
   reconcile(window: { since: Date; until: Date }, executor: Executor): AsyncIterable<Finding>;
 }
 
@@ -126,8 +129,8 @@ export function defineFlow<Settings, Peers, Gathered, State, Write>(
       return {
         name,
         wants,
-        prepare: async (event) => {
-          const gathered = await onEvent.gather(event, { settings, peers });
+        prepare: async (event, records) => {
+          const gathered = await onEvent.gather(event, { settings, peers, records });
           return async (tx, now) => {
             const state = await onEvent.load(tx, gathered, event);
             const ending: FlowEnding = { plans: [], unsent: [] };

@@ -26,7 +26,7 @@ export interface RoadOptions {
   worker: string;
   flows: readonly BoundFlow[];
   /** Turns what a peer's client threw into what to do; undefined: an error of ours, it costs a start. */
-  judgeFailure(error: unknown): Promise<PeerFailure | undefined>;
+  judgeFailure(error: unknown, event: Pick<ClaimedEvent, 'eventId'>): Promise<PeerFailure | undefined>;
   /** MODE=observe: effects are recorded and performed by nobody; should they ever run, they begin with a question. */
   observe: boolean;
   now?: () => Date;
@@ -82,7 +82,7 @@ export function createRoad(options: RoadOptions): Road {
       receivedAt: event.receivedAt,
       object,
     };
-    const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent)));
+    const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent, database.executor)));
     return database.transaction(async (tx) => {
       const endings: FlowEnding[] = [];
       for (const commit of prepared) endings.push(await commit(tx, now()));
@@ -131,7 +131,7 @@ export function createRoad(options: RoadOptions): Road {
     } catch (error) {
       if (error instanceof EventClaimLostError)
         return { event, ending: { kind: 'nothing', because: 'the claim was lost' } };
-      const failure = await options.judgeFailure(error);
+      const failure = await options.judgeFailure(error, event);
       if (failure?.kind === 'park') {
         await inbox.finish(database.executor, event, {
           state: 'parked',
