@@ -1,6 +1,7 @@
+import type { Lease } from './lease';
 import { createLeaseRelay, type LeaseTurn, TURN_WAIT_MS } from './lease-relay';
 import { PoolError } from './pool-error';
-import type { Lease, PoolCensus } from './session-pool';
+import type { PoolCensus } from './session-pool';
 
 /** A pool of so many sessions that keeps books of who has which; a caller without one waits for ever. */
 class BookedPool {
@@ -51,7 +52,7 @@ class BookedPool {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const REQUEST = { waitMs: 1_000 };
+const REQUEST = { waitMs: 1_000, early: true };
 
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
@@ -186,6 +187,14 @@ test('a lease goes back to the pool after its time, so that other processes get 
   await next.end('idle');
   expect(pool.returned).toEqual(['s1 idle']);
   expect((await waiting).lease.sessionId).toBe('s1');
+});
+
+test('a caller that did not ask for an early turn stands in the line of the pool', async () => {
+  const { pool, relay } = await busyRelay();
+  const standing = pool.waiting.length;
+  relay.turn({ waitMs: 1_000 }).catch(() => undefined);
+  await settled();
+  expect(pool.waiting.length).toBe(standing + 1);
 });
 
 test('with long calls nobody waits for a turn beforehand', async () => {

@@ -1,4 +1,5 @@
-import type { Lease, LeaseRequest, SessionPool } from './session-pool';
+import type { Lease, LeaseEnding, LeaseRequest } from './lease';
+import type { SessionPool } from './session-pool';
 
 export interface LeaseRelayOptions {
   pool: Pick<SessionPool, 'lease' | 'stillMine' | 'giveBack' | 'census'>;
@@ -18,12 +19,16 @@ export interface LeaseTurn {
    */
   isMine(): Promise<boolean>;
   /** As `giveBack` of the pool. May be called before the turn has begun; a second call changes nothing. Never rejects. */
-  end(how: 'idle' | 'quarantine' | 'gone'): Promise<void>;
+  end(how: LeaseEnding): Promise<void>;
 }
 
 export interface LeaseRelay {
-  /** A turn on a lease of its own, or, when all sessions are out, the next one on a lease that this process holds. Rejects as `lease` of the pool does. */
-  turn(request: LeaseRequest): Promise<LeaseTurn>;
+  /**
+   * A turn on a lease of its own, or, when all sessions are out and `early` is given, the next one on a lease that this
+   * process holds. Not for a call whose loss nobody can settle by asking: should the process die while the turn is waited
+   * for, the call looks like one that may have been sent. Rejects as `lease` of the pool does.
+   */
+  turn(request: LeaseRequest & { early?: boolean }): Promise<LeaseTurn>;
 }
 
 /** A turn that has not begun by then never does. Whoever counts time from before the turn adds this. */
@@ -36,8 +41,6 @@ const SHORT_CALL_MS = 500;
 const LAST_CALL_WEIGHT = 0.2;
 /** How old the knowledge that all sessions are out may be. */
 const FULL_KNOWN_MS = 500;
-
-type How = 'idle' | 'quarantine' | 'gone';
 
 /** A lease that this process holds, with who is at work on it and who comes next. */
 interface Relayed {
@@ -107,7 +110,7 @@ export function createLeaseRelay(options: LeaseRelayOptions): LeaseRelay {
     expectedCallMs = known + (tookMs - known) * LAST_CALL_WEIGHT;
   }
 
-  async function finish(relayed: Relayed, how: How): Promise<void> {
+  async function finish(relayed: Relayed, how: LeaseEnding): Promise<void> {
     const { next } = relayed;
     noteCall(performance.now() - relayed.turnSince);
     relayed.next = undefined;
@@ -183,9 +186,9 @@ export function createLeaseRelay(options: LeaseRelayOptions): LeaseRelay {
   }
 
   return {
-    turn: async (request) => {
+    turn: async ({ early = false, ...request }) => {
       lookWhetherFull();
-      const passOn = full && freed === 0 && expectedCallMs <= SHORT_CALL_MS;
+      const passOn = early && full && freed === 0 && expectedCallMs <= SHORT_CALL_MS;
       const soonest = passOn ? soonestFree() : undefined;
       if (soonest !== undefined) return nextTurn(soonest);
       const lease = await fromPool(request);

@@ -165,7 +165,12 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     crossCheck: (effect) => ask(effect, targetOf(effect)),
     prepare: async (effect) => {
       const target = targetOf(effect);
-      const leased = await leaseOrWait(() => relay.turn({ waitMs: options.leaseWaitMs, priority: 'work' }), gates);
+      // A plain script that a dying worker left as `sending` waits for a person; it must not look so without having been sent.
+      const early = target.contract === 'kit';
+      const leased = await leaseOrWait(
+        () => relay.turn({ waitMs: options.leaseWaitMs, priority: 'work', early }),
+        gates,
+      );
       if (leased.kind !== 'leased') return leased;
       const leaseTurn = leased.lease;
       let after: 'idle' | 'quarantine' | 'gone' = 'idle';
