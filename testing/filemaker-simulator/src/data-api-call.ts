@@ -4,6 +4,7 @@ import type { DatabaseFile, Layout } from './database-file';
 import { FileMakerError } from './filemaker-error';
 import { isPlainObject } from './layout-records';
 import type { FileMakerSession } from './sessions';
+import type { SimulatorSettings } from './settings';
 import type { Endpoint, Trouble } from './trouble';
 import type { World } from './world';
 
@@ -75,9 +76,18 @@ export class DataApiCall {
 
   layoutNamed(name: string): Layout {
     const layout = this.database.layouts.get(name);
-    const account = this.world.settings.accounts.find((entry) => entry.name === this.#session?.account);
-    if (layout === undefined || account?.hiddenLayouts.includes(name) === true) throw new FileMakerError(105);
+    if (layout === undefined || this.account?.hiddenLayouts.includes(name) === true) throw new FileMakerError(105);
     return layout;
+  }
+
+  /** Whose session carries the call. */
+  get account(): SimulatorSettings['accounts'][number] | undefined {
+    return this.world.settings.accounts.find((entry) => entry.name === this.#session?.account);
+  }
+
+  mayOn(layout: Layout, action: 'view' | 'create' | 'edit' | 'delete'): boolean {
+    const denied = this.account?.denied.filter((entry) => entry.layout === layout.name) ?? [];
+    return denied.every(({ actions }) => !actions.includes(action));
   }
 
   /** An option that rides in the body of POST and PATCH calls and in the query of the others. */

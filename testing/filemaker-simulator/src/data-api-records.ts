@@ -21,6 +21,7 @@ export function createRecord(call: DataApiCall): Promise<Reply> {
   const rules = commitRules(call);
   return withScripts(call, () => {
     const values = readFieldData(layout, call.body.fieldData);
+    if (!call.mayOn(layout, 'create')) throw new FileMakerError(200);
     const [record] = commitChanges([{ kind: 'create', table: layout.table, values }], rules, world.clock.now());
     if (record === undefined) throw new FileMakerError(-1);
     return { recordId: record.recordId, modId: String(record.modId) };
@@ -34,6 +35,7 @@ export function editRecord(call: DataApiCall): Promise<Reply> {
   return withScripts(call, () => {
     const values = readFieldData(layout, call.body.fieldData);
     const old = existing(layout, call.param('recordId'));
+    if (!call.mayOn(layout, 'edit')) throw new FileMakerError(201);
     const modId = call.textOption('modId');
     if (modId !== undefined && modId !== String(old.modId)) throw new FileMakerError(306);
     requireUnlocked(call, layout, old);
@@ -47,6 +49,7 @@ export function deleteRecord(call: DataApiCall): Promise<Reply> {
   const { layout } = call;
   return withScripts(call, () => {
     const record = existing(layout, call.param('recordId'));
+    if (!call.mayOn(layout, 'delete')) throw new FileMakerError(200);
     requireUnlocked(call, layout, record);
     layout.table.delete(record.recordId);
     return {};
@@ -83,6 +86,8 @@ export function find(call: DataApiCall): Promise<Reply> {
   const range = { limit: readCount(body.limit, 'limit', DEFAULT_LIMIT), offset: readCount(body.offset, 'offset', 1) };
   const sort = readSort(layout, body.sort);
   return withScripts(call, () => {
+    // Records that may not be viewed are as good as not there.
+    if (!call.mayOn(layout, 'view')) throw new FileMakerError(401);
     const found = findRecords(layout, {
       query,
       ignoreCase: world.settings.findIgnoresCase,
@@ -105,15 +110,17 @@ export function setGlobals(call: DataApiCall): Reply {
 
 export function listLayouts(call: DataApiCall): Reply {
   return {
-    layouts: [...call.database.layouts.keys()].map((name) => ({
-      name,
-      table: call.database.layouts.get(name)?.table.name,
-    })),
+    layouts: [...call.database.layouts.values()]
+      .filter(({ name }) => call.account?.hiddenLayouts.includes(name) !== true)
+      .map(({ name, table }) => ({ name, table: table.name })),
   };
 }
 
 export function listScripts(call: DataApiCall): Reply {
-  return { scripts: Object.keys(call.world.settings.scripts).map((name) => ({ name, isFolder: false })) };
+  const names = Object.keys(call.world.settings.scripts).filter(
+    (name) => call.account?.hiddenScripts.includes(name) !== true,
+  );
+  return { scripts: names.map((name) => ({ name, isFolder: false })) };
 }
 
 export function describeLayout(call: DataApiCall): Reply {

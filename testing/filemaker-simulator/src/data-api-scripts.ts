@@ -7,6 +7,7 @@ import { ScriptCut } from './scripts/script-context';
 /** `GET …/layouts/{layout}/script/{script}?script.param=`: the only form the endpoint has (Claris: Data API guide, run-a-script). */
 export async function runScript(call: DataApiCall): Promise<Reply> {
   call.layoutNamed(call.param('layout'));
+  if (!mayRun(call, call.param('script'))) throw new FileMakerError(104);
   return runNamed(call, call.param('script'), call.query('script.param') ?? '', '', 'get');
 }
 
@@ -22,7 +23,7 @@ export async function withScripts(
   const names = { prerequest: 'script.prerequest', presort: 'script.presort', script: 'script' };
   for (const option of Object.values(names)) {
     const name = call.textOption(option);
-    if (name !== undefined && call.world.settings.scripts[name] === undefined) throw new FileMakerError(104);
+    if (name !== undefined && !mayRun(call, name)) throw new FileMakerError(104);
   }
   const before = await runAttached(call, names.prerequest, '.prerequest');
   let reply: Reply;
@@ -120,6 +121,10 @@ async function untilKilled<T>(work: Promise<T>, killed: AbortSignal): Promise<T>
 function ignoreCut(error: unknown): void {
   if (error instanceof ScriptCut || error instanceof FileMakerError) return;
   throw error;
+}
+
+function mayRun(call: DataApiCall, script: string): boolean {
+  return call.world.settings.scripts[script] !== undefined && call.account?.hiddenScripts.includes(script) !== true;
 }
 
 function same(reply: Reply): Reply {

@@ -9,6 +9,12 @@ const account = z.strictObject({
   password: z.string(),
   /** Layouts this account may not see: a call there gives code 105, a find in the log looks like a privilege fault. */
   hiddenLayouts: z.array(z.string()).default([]),
+  /** Scripts this account may not run: they are not listed, and a call gives code 104. Scripts themselves have full access. */
+  hiddenScripts: z.array(z.string()).default([]),
+  /** What this account may not do through a layout: 200 and 201, and records that it may not view are not found. */
+  denied: z
+    .array(z.strictObject({ layout: z.string(), actions: z.array(z.enum(['view', 'create', 'edit', 'delete'])) }))
+    .default([]),
 });
 
 const scriptDefinition = z.strictObject({
@@ -92,7 +98,7 @@ export type SimulatorSettingsPatch = z.input<typeof patchSchema>;
 /** What the simulator does when nobody says otherwise. */
 export const DEFAULT_SETTINGS: SimulatorSettings = {
   seed: 1,
-  accounts: [{ name: 'bridge', password: 'bridge', hiddenLayouts: [] }],
+  accounts: [{ name: 'bridge', password: 'bridge', hiddenLayouts: [], hiddenScripts: [], denied: [] }],
   serverVersion: '22.0.4',
   controlFrom: 'loopback',
   tlsKeyFile: null,

@@ -29,7 +29,7 @@ interface KitOrder {
 const REVERTED = 5000;
 
 /**
- * A script that keeps the kit's contract: the log row and the invoice's changes are one transaction, so a row in the
+ * What the kit's listings do (filemaker/scripts; a test plays both): the log row and the invoice's changes are one transaction, so a row in the
  * log means that the effect happened, once; a second run finds the row and says so.
  */
 export async function runKitScript(context: ScriptContext, effect: EffectName): Promise<ScriptOutcome> {
@@ -74,13 +74,15 @@ async function carryOut(
     const effects = effectChanges(effect, order.payload, fresh, context.database, context.timestamp());
     const row = finishedRow(context, order, log, result, startedAt, started);
     if (started === undefined) {
-      context.commit([row, ...effects, ...handoffChange(context, order, result)]);
+      context.commit([row, ...effects]);
       context.books.effectApplied(context.run);
     } else {
       context.commit(effects);
       context.books.effectApplied(context.run);
-      context.commit([row, ...handoffChange(context, order, result)]);
+      context.commit([row]);
     }
+    // Only a note for whoever clears the table away: nothing depends on it.
+    markHandoff(context, order, result);
     await context.pause('after-commit');
     return ending(context, result, '401');
   } catch (error) {
@@ -104,7 +106,7 @@ function readOrder(context: ScriptContext): KitOrder | { key: string | null; cod
   const payloadText = handoff.values.payload ?? '';
   context.books.payloadRead(context.run, payloadText);
   const order = orderFrom(context, payloadText, handoff);
-  return 'payload' in order && order.key !== pointer ? { key: pointer, code: 'BAD_PARAM' } : order;
+  return 'payload' in order && order.key === pointer ? order : { key: pointer, code: 'BAD_PARAM' };
 }
 
 function orderFrom(
@@ -126,7 +128,7 @@ function orderFrom(
 function earlierRun(log: Table, order: KitOrder): KitResult | undefined {
   const row = log.withExactly('idempotency_key', order.key)[0];
   if (row === undefined) return undefined;
-  const about = { invoice: order.invoiceId, logId: row.recordId };
+  const about = { invoice: order.invoiceId };
   if (row.values.payload_hash !== order.payloadHash) return { ...refusal(order.key, 'KEY_CONFLICT'), ...about };
   if (row.values.state === 'done') return { ...storedResult(row, order), duplicate: true };
   const code = row.values.state === 'started' ? 'STARTED_EARLIER' : 'FAILED_EARLIER';
@@ -139,7 +141,6 @@ function storedResult(row: StoredRecord, order: KitOrder): KitResult {
     ok: true,
     ran: true,
     invoice: order.invoiceId,
-    logId: row.recordId,
   };
   const stored = parsePayload(row.values.result ?? '');
   return isPlainObject(stored) ? { ...fallback, ...stored } : fallback;
@@ -179,10 +180,11 @@ function finishedRow(
   return { ...row, values: { ...row.values, ...finished } };
 }
 
-function handoffChange(context: ScriptContext, order: KitOrder, result: KitResult): Change[] {
-  if (order.handoff === undefined) return [];
+function markHandoff(context: ScriptContext, { handoff }: KitOrder, result: KitResult): void {
+  const table = context.database.table('handoff');
+  if (handoff === undefined || table.get(handoff.recordId) === undefined) return;
   const values = { state: 'done', result: JSON.stringify(result) };
-  return [{ kind: 'edit', table: context.database.table('handoff'), recordId: order.handoff.recordId, values }];
+  context.commit([{ kind: 'edit', table, recordId: handoff.recordId, values }]);
 }
 
 function done(order: KitOrder, log: Table, started: StoredRecord | undefined): KitResult {
