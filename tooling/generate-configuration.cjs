@@ -70,6 +70,9 @@ function fileRows(schema, path = '') {
   return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     const here = path === '' ? name : `${path}.${name}`;
     const meaning = words(child.description ?? '');
+    if (child.items?.properties !== undefined) {
+      return [[code(here), 'empty', 'a list with the keys below', meaning], ...fileRows(child.items, `${here}[]`)];
+    }
     const names = Object.keys(child.properties ?? {}).sort();
     if (names.length === 0) {
       const required = (schema.required ?? []).includes(name) ? ' **Required.**' : '';
@@ -86,9 +89,10 @@ function fileRows(schema, path = '') {
 }
 
 const keyDefault = ({ default: byDefault }) =>
-  byDefault === undefined ? '' : byDefault === '' ? 'empty' : code(byDefault);
+  byDefault === undefined || Array.isArray(byDefault) ? '' : byDefault === '' ? 'empty' : code(byDefault);
 
-function keyTakes({ enum: choices, minLength }) {
+function keyTakes({ enum: choices, items, minLength }) {
+  if (items?.enum !== undefined) return `list of ${keyTakes(items)}`;
   if (choices !== undefined) return choices.map(code).join(', ');
   return minLength === undefined ? 'text' : 'text, not empty';
 }

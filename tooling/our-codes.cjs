@@ -174,6 +174,10 @@ const ourCodes = [
       LEASE_LOST: ['The session was taken back before anything was sent.', nothing],
       WORKER_DIED: ['The worker died while it was sending. Unknown.', 'Nothing; FileMaker is asked.'],
       ENDING_LOST: ['How it ended could not be written down. Unknown.', 'Nothing; FileMaker is asked.'],
+      LOST_AGAIN: [
+        'Its answer was lost several times in a row, and each time it was proved not to have run.',
+        'Sent again by itself, more and more rarely. See what breaks the connections to FileMaker, or the script itself.',
+      ],
       CROSS_CHECK_FAILED: ['The question to FileMaker failed.', nothing],
       PERFORMER_FAILED: ['A fault of ours in mid-call. Unknown.', 'Nothing; FileMaker is asked. Please report it.'],
       TURN_FAILED: ['A fault before anything was sent.', 'Goes on by itself; when it repeats, look at the log.'],
@@ -190,6 +194,10 @@ const ourCodes = [
         'Bring it back; work resumes within a second.',
       ],
       PAUSED: ['A person paused it.', '`./bridge resume …`'],
+      MAINTENANCE_WINDOW: [
+        'A maintenance window of the configuration is open.',
+        'Goes on by itself when it ends; `./bridge status` says when.',
+      ],
     },
   },
   {

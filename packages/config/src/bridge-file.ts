@@ -2,6 +2,9 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { ConfigurationFault } from './configuration-error';
 
+/** As they stand in the file; Monday is the first. */
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
 const name = z.string().trim().min(1).max(200);
 
 const probe = z
@@ -65,8 +68,38 @@ const invoices = z.strictObject({
     .describe('A second payment for an invoice that already has one: run it as well, or park it for a person.'),
 });
 
+const timeOfDay = (pattern: RegExp, message: string) => z.string().regex(pattern, message);
+
+const maintenance = z.strictObject({
+  scope: z
+    .string()
+    .regex(/^(filemaker|stripe|(script|flow) \S.{0,99})$/, 'must be filemaker, stripe, script NAME or flow NAME')
+    .describe('What stands still: filemaker, stripe, script NAME or flow NAME.'),
+  days: z
+    .array(z.enum(WEEKDAYS))
+    .min(1)
+    .default([...WEEKDAYS])
+    .describe('Days on which it begins. Default: every day.'),
+  from: timeOfDay(/^([01]?\d|2[0-3]):[0-5]\d$/, 'must be a time from 00:00 to 23:59').describe(
+    'When it begins, by the clock of TIMEZONE.',
+  ),
+  to: timeOfDay(/^(([01]?\d|2[0-3]):[0-5]\d|24:00)$/, 'must be a time from 00:00 to 24:00').describe(
+    'When it ends; on the next day when that is not later than `from`.',
+  ),
+  why: z.string().trim().min(1).max(200).default('maintenance').describe('Shown to people while it lasts.'),
+});
+
 /** The YAML file that BRIDGE_CONFIG names. `z.toJSONSchema(bridgeFileSchema, { io: 'input' })` describes it to editors. */
-export const bridgeFileSchema = z.strictObject({ invoices: invoices.prefault({}) });
+export const bridgeFileSchema = z.strictObject({
+  invoices: invoices.prefault({}),
+  windows: z
+    .array(maintenance)
+    .max(100)
+    .default([])
+    .describe(
+      'Spans of time, each week or each day, in which work stands still as if it were paused. Jobs wait; none is lost.',
+    ),
+});
 
 /** The file with all defaults filled in. */
 export type BridgeFile = z.output<typeof bridgeFileSchema>;

@@ -340,6 +340,42 @@ describe('loadConfig', () => {
       BRIDGE_CONFIG: write('bridge.yaml', yaml),
     });
 
+    test('maintenance windows go by the clock of TIMEZONE; without days they come every day', () => {
+      const yaml = `windows:
+  - { scope: filemaker, days: [sat, sun], from: "23:30", to: "1:15", why: backup }
+  - { scope: script SHIP the goods, from: 00:00, to: 24:00 }`;
+      const { windows } = loadConfig('worker', withFile(yaml, { TIMEZONE: 'Europe/Berlin' }));
+      expect(windows).toEqual([
+        { scope: 'filemaker', days: [6, 7], fromMinute: 1_410, toMinute: 75, timeZone: 'Europe/Berlin', why: 'backup' },
+        {
+          scope: 'script:SHIP the goods',
+          days: [1, 2, 3, 4, 5, 6, 7],
+          fromMinute: 0,
+          toMinute: 1_440,
+          timeZone: 'Europe/Berlin',
+          why: 'maintenance',
+        },
+      ]);
+      expect(loadConfig('worker', complete).windows).toEqual([]);
+    });
+
+    test('a window that names nothing known, no time, or no span is a fault', () => {
+      const faulty = `windows:
+  - { scope: printer, from: "25:00", to: "24:01", days: [sunday] }
+  - { scope: filemaker, from: "02:00" }`;
+      expect(Object.keys(faultsOf('worker', withFile(faulty))).sort()).toEqual([
+        'BRIDGE_CONFIG: windows.0.days.0',
+        'BRIDGE_CONFIG: windows.0.from',
+        'BRIDGE_CONFIG: windows.0.scope',
+        'BRIDGE_CONFIG: windows.0.to',
+        'BRIDGE_CONFIG: windows.1.to',
+      ]);
+      const empty = 'windows: [{ scope: flow invoice, from: "02:00", to: "2:00" }]';
+      expect(() => loadConfig('worker', withFile(empty), { knownFlows: ['invoices'] })).toThrow(
+        /windows\.0\.scope: names a flow.*\n.*windows\.0\.to: is the same as from/,
+      );
+    });
+
     test('wins over the shorthand variables, which give what it leaves out', () => {
       const config = loadConfig(
         'worker',

@@ -9,6 +9,7 @@ import type { ListenConfig } from './process';
 import { readEnvironment, reasonOf } from './read-environment';
 import type { RedisConfig } from './redis';
 import { type InvoicesConfig, resolveInvoices } from './resolve-invoices';
+import { resolveWindows, type WindowConfig } from './resolve-windows';
 import type { StripeConfig } from './stripe';
 import type { Role } from './variable';
 import type { Environment, VariableName } from './variables';
@@ -35,6 +36,8 @@ export interface Config {
   /** Undefined in the ingress and where no FileMaker is configured. */
   readonly filemaker: FilemakerConfig | undefined;
   readonly invoices: InvoicesConfig;
+  /** Maintenance windows, in the order of the file. */
+  readonly windows: readonly WindowConfig[];
   readonly reconcileFrom: Date | undefined;
   /** The BRIDGE_CONFIG file as it stands, defaults filled in; `invoices` has it joined with the shorthand variables. */
   readonly bridgeFile: BridgeFile | undefined;
@@ -96,6 +99,8 @@ export function loadConfig<R extends Role>(
   }
   const filemaker = readFilemaker(role, values, flows.includes('invoices'), need, fault, faults);
   const invoices = resolveInvoices(values, file, fault);
+  const timezone = values.TIMEZONE ?? 'UTC';
+  const windows = resolveWindows(file, { timeZone: timezone, knownFlows }, fault);
 
   const leastShutdown = (values.FILEMAKER_TIMEOUT_SECONDS ?? 60) + settleSeconds;
   const shutdownSeconds = values.SHUTDOWN_SECONDS ?? (role === 'worker' ? leastShutdown : 25);
@@ -133,6 +138,7 @@ export function loadConfig<R extends Role>(
     stripe,
     filemaker,
     invoices,
+    windows,
     reconcileFrom: values.RECONCILE_FROM,
     bridgeFile: file,
     console: withholdSecrets({ url: values.CONSOLE_URL, admin: values.CONSOLE_ADMIN?.trim() }, ['admin']),
@@ -149,7 +155,7 @@ export function loadConfig<R extends Role>(
       },
       ['smtpUrl', 'slackWebhookUrl', 'alertWebhookUrl', 'heartbeatUrl'],
     ),
-    timezone: values.TIMEZONE ?? 'UTC',
+    timezone,
     inboxBodyDays: values.INBOX_BODY_DAYS ?? 90,
     logLevel: values.LOG_LEVEL ?? 'info',
   };

@@ -13,9 +13,10 @@ const committed = (name: string): string => readFileSync(join(docs, name), 'utf8
 const schema = generator.schemaOf({ z, bridgeFileSchema });
 const samplePath = join(docs, 'bridge.sample.yaml');
 
-/** Every path of keys in a plain object. */
+/** Every path of keys in a plain object; the entries of a list stand under `list[]`. */
 function keyPaths(value: unknown, path = ''): string[] {
   if (typeof value !== 'object' || value === null) return [path];
+  if (Array.isArray(value)) return value.flatMap((entry: unknown) => keyPaths(entry, `${path}[]`));
   return Object.entries(value).flatMap(([name, child]) => keyPaths(child, path === '' ? name : `${path}.${name}`));
 }
 
@@ -45,7 +46,10 @@ test('bridge.schema.json is the schema of the check (npx node tooling/generate-c
 test('bridge.sample.yaml is accepted, and an app that is given it runs what it says', () => {
   const parsed = parseBridgeFile(committed('bridge.sample.yaml'));
   expect(parsed).not.toHaveProperty('faults');
-  const { invoices } = loadConfig('cli', { DATABASE_URL: 'postgresql://localhost/x', BRIDGE_CONFIG: samplePath });
+  const { invoices, windows } = loadConfig('cli', {
+    DATABASE_URL: 'postgresql://localhost/x',
+    BRIDGE_CONFIG: samplePath,
+  });
   expect(invoices.facts.refunded).toEqual({
     layout: 'web_invoices',
     script: 'STRIPE_REFUND',
@@ -54,6 +58,9 @@ test('bridge.sample.yaml is accepted, and an app that is given it runs what it s
   });
   expect(invoices.facts.paid.probe?.match).toBe('checkout_session_id');
   expect(invoices.payload.shipping_item.name).toBe('Shipping and handling');
+  expect(windows).toEqual([
+    { scope: 'filemaker', days: [6], fromMinute: 1_410, toMinute: 75, timeZone: 'UTC', why: 'weekly backup' },
+  ]);
 });
 
 test('bridge.sample.yaml shows every key there is, the probe and the texts of a fact once', () => {
@@ -61,12 +68,15 @@ test('bridge.sample.yaml shows every key there is, the probe and the texts of a 
   const shown = new Set('file' in parsed ? keyPaths(parsed.file) : []);
   interface Node {
     properties?: Record<string, Node>;
+    items?: Node;
   }
-  const known = (node: Node, path = ''): string[] =>
-    Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
-      const here = path === '' ? name : `${path}.${name}`;
-      return child.properties === undefined ? [here] : known(child, here);
-    });
+  const known = (node: Node, path = ''): string[] => {
+    if (node.items !== undefined) return known(node.items, `${path}[]`);
+    if (node.properties === undefined) return [path];
+    return Object.entries(node.properties).flatMap(([name, child]) =>
+      known(child, path === '' ? name : `${path}.${name}`),
+    );
+  };
   const repeated = /^invoices\.facts\.(refunded|disputed|payment_failed)\.(layout|contract|probe\.)/;
   expect(known(schema).filter((path) => !shown.has(path) && !repeated.test(path))).toEqual([]);
 });

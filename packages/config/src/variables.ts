@@ -14,7 +14,7 @@ const fileVariables = z.object({
     default: 'none',
     accepts: 'path of a file',
     meaning:
-      'Path of a YAML file: facts with layout, script, contract and probe, the payload profile, instalments. Its JSON Schema comes from the same source as its check.',
+      'Path of a YAML file: facts with layout, script, contract and probe, the payload profile, instalments, maintenance windows. Its JSON Schema comes from the same source as its check.',
   }),
 });
 

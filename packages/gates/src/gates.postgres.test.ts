@@ -103,3 +103,50 @@ test('resuming is for what people and faults have closed: an open circuit waits 
   expect(await gates.resume('filemaker')).toBe(0);
   expect(await gates.closures(['filemaker'])).toHaveLength(1);
 });
+
+describe('maintenance windows', () => {
+  const minuteOf = (date: Date): number => date.getUTCHours() * 60 + date.getUTCMinutes();
+  const days = [1, 2, 3, 4, 5, 6, 7];
+  const windowAt = (from: Date, to: Date, scope = 'script:X') => ({
+    scope,
+    days,
+    fromMinute: minuteOf(from),
+    toMinute: minuteOf(to),
+    timeZone: 'UTC',
+    why: 'backup',
+  });
+  const postgresNow = async (): Promise<Date> => {
+    const { rows } = await database.executor.execute(sql`select extract(epoch from clock_timestamp())::float8 as now`);
+    return new Date(Number(rows[0]?.now) * 1_000);
+  };
+  const after = (date: Date, minutes: number): Date => new Date(date.getTime() + minutes * 60_000);
+
+  test("one that is open by PostgreSQL's clock closes its scope like a pause, and says until when", async () => {
+    const now = await postgresNow();
+    const open = windowAt(after(now, -30), after(now, 30));
+    const over = windowAt(after(now, -90), after(now, -60), 'script:Y');
+    const windowed = createGates(database, { windows: [open, over] });
+    const [closure, ...others] = await windowed.closures();
+    expect(others).toEqual([]);
+    expect(closure).toMatchObject({
+      scope: 'script:X',
+      kind: 'window',
+      cause: 'MAINTENANCE_WINDOW',
+      by: 'configuration',
+    });
+    expect(closure?.detail).toMatch(/^backup, until \d{4}-\d{2}-\d{2} \d{2}:\d{2} \(UTC\)$/);
+    expect(Math.abs(Number(closure?.until) - after(now, 30).getTime())).toBeLessThanOrEqual(60_000);
+    expect(await windowed.closures(['script:Y', 'filemaker'])).toEqual([]);
+    expect(await gates.closures()).toEqual([]);
+  });
+
+  test('it stands beside a pause and a circuit, and nobody can resume it away', async () => {
+    const now = await postgresNow();
+    const windowed = createGates(database, { windows: [windowAt(after(now, -30), after(now, 30), 'filemaker')] });
+    await windowed.pause('filemaker', 'stock-taking', 'anna');
+    await windowed.openCircuit('filemaker', 'no connection');
+    expect((await windowed.closures(['filemaker'])).map(({ kind }) => kind)).toEqual(['window', 'pause', 'circuit']);
+    expect(await windowed.resume('filemaker')).toBe(1);
+    expect((await windowed.closures(['filemaker'])).map(({ kind }) => kind)).toEqual(['window', 'circuit']);
+  });
+});

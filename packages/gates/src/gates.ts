@@ -1,13 +1,17 @@
 import { changed, type Database, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { type MaintenanceWindow, type OpenWindow, openWindows } from './maintenance-window';
 
 export type Closure = {
   scope: string;
-  kind: 'pause' | 'halt' | 'circuit';
+  /** `window`: maintenance that the configuration foresees; all others are rows. */
+  kind: 'pause' | 'halt' | 'circuit' | 'window';
   cause: string;
   detail: string;
   by: string;
   since: Date;
+  /** When it ends by itself; a window's only. */
+  until?: Date;
 };
 
 /** Between two looks at a peer that is away. Short enough that work resumes within a second of its return. */
@@ -18,6 +22,7 @@ export const PROBE_HOLD_MS = 8_000;
 
 /**
  * Pauses, halts and circuits: rows of PostgreSQL, so that every process sees the same and a flushed Redis opens nothing.
+ * Maintenance windows need no row: every process works them out from its configuration and PostgreSQL's clock.
  * Scopes are `filemaker`, `stripe`, `script:NAME`, `flow:NAME`.
  */
 export interface Gates {
@@ -39,13 +44,17 @@ export interface Gates {
   closeCircuit(peer: string): Promise<boolean>;
 }
 
-export function createGates(database: Database): Gates {
+/** The row of `closures` that only tells the time. */
+const CLOCK = 'clock';
+
+export function createGates(database: Database, options: { windows?: readonly MaintenanceWindow[] } = {}): Gates {
   const { executor } = database;
+  const { windows = [] } = options;
   return {
     closures: async (scopes) => {
       const found = await rows<{
         scope: string;
-        kind: Closure['kind'];
+        kind: Closure['kind'] | typeof CLOCK;
         cause: string;
         detail: string;
         by: string;
@@ -55,11 +64,18 @@ export function createGates(database: Database): Gates {
         sql`select scope, kind, cause, detail, by, since from gates.closures
             union all
             select peer, 'circuit', 'PEER_AWAY', because, 'bridge', opened_at from gates.circuits
+            union all
+            select '', ${CLOCK}, '', '', '', clock_timestamp()
             order by since`,
       );
-      return found
-        .filter((row) => scopes === undefined || scopes.includes(row.scope))
-        .map((row) => ({ ...row, since: new Date(row.since) }));
+      const closures = found.flatMap(({ kind, since, ...row }): Closure[] =>
+        kind === CLOCK
+          ? openWindows(windows, new Date(since)).map(closedByWindow)
+          : [{ ...row, kind, since: new Date(since) }],
+      );
+      return closures
+        .filter(({ scope }) => scopes === undefined || scopes.includes(scope))
+        .sort((a, b) => a.since.getTime() - b.since.getTime());
     },
     pause: async (scope, why, by) => {
       await executor.execute(
@@ -98,5 +114,19 @@ export function createGates(database: Database): Gates {
       );
     },
     closeCircuit: async (peer) => (await changed(executor, sql`delete from gates.circuits where peer = ${peer}`)) === 1,
+  };
+}
+
+function closedByWindow({ window, from, until }: OpenWindow): Closure {
+  const { scope, why, timeZone } = window;
+  const end = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' }).format(until);
+  return {
+    scope,
+    kind: 'window',
+    cause: 'MAINTENANCE_WINDOW',
+    detail: `${why}, until ${end} (${timeZone})`,
+    by: 'configuration',
+    since: from,
+    until,
   };
 }
