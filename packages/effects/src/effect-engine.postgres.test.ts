@@ -329,6 +329,25 @@ test('a claim made while lost rows are looked for is not taken for a lost one', 
   expect(await row(fresh)).toMatchObject({ claimed_by: worker.id, run: 0 });
 });
 
+test('a sending whose answer is lost again and again is proved not there each time, and from the third on waits before it is sent anew', async () => {
+  const id = await plan();
+  const notThere: CrossCheck = { kind: 'not-there' };
+  const { engine, books } = setup({ sends: [UNHEARD, UNHEARD, UNHEARD], checks: [notThere, notThere, notThere] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'unknown' });
+  for (let lost = 2; lost <= 3; lost += 1) {
+    await makeDue(id);
+    expect(await engine.turn(id)).toMatchObject({ kind: 'unknown' });
+  }
+  await makeDue(id);
+  const ending = await engine.turn(id);
+  expect(ending).toMatchObject({ kind: 'waiting', code: 'LOST_AGAIN' });
+  expect(ending.kind === 'waiting' && ending.afterMs).toBeGreaterThanOrEqual(1_500);
+  expect(await row(id)).toMatchObject({ state: 'planned', claimed_by: null, reason_code: 'LOST_AGAIN' });
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
+  expect(books.sent).toHaveLength(4);
+});
+
 test('a lane goes one by one in order: unknown and a locked record hold it, done and parked free it', async () => {
   const lane = `invoice:lane-${sequence}`;
   const [first, second, third] = [await plan({ lane }), await plan({ lane }), await plan({ lane })];

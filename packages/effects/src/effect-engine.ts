@@ -7,6 +7,9 @@ export const RECHECK_AFTER_MS = 10 * 60_000;
 /** Refusals in a row that may be tried again; then a person looks. About a day at the longest back-off. */
 export const REFUSALS_MAX = 1_440;
 
+/** Sendings lost one after the other and proved not there: from here on the next one waits, longer each time. */
+const LOST_MANY = 3;
+
 /** How one turn with an effect ended, for the job, the log and the metrics. */
 export type TurnEnding =
   /** `next`: somebody waits in its lane. */
@@ -76,7 +79,15 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     }
     if (told.kind === 'not-there') {
       const record = { stage: 'answered', code: null, verdict: 'not-there', detail: null } as const;
-      return (await store.provedNotThere(effect, { attemptId, record })) ? undefined : CLAIM_LOST;
+      if (!(await store.provedNotThere(effect, { attemptId, record }))) return CLAIM_LOST;
+      if (effect.attempts < LOST_MANY) return undefined;
+      const afterMs = backoffMs(effect.attempts, random());
+      return holdBack(effect, {
+        kind: 'wait',
+        afterMs,
+        code: 'LOST_AGAIN',
+        message: 'Its answer was lost several times',
+      });
     }
     const verdict = told.kind === 'park' ? 'parked' : 'wait';
     const record = { stage: null, code: told.code, verdict, detail: told.message } as const;

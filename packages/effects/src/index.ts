@@ -31,3 +31,4 @@ export {
   type Settled,
 } from './effect-store';
 export { effectsMigrations } from './migrations';
+export { createWaitingEffects, type LaneHold, type WaitingEffects } from './waiting-effects';

@@ -1,7 +1,8 @@
 import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
-import { createDatabase, type Database, migrate } from '@bridge/database';
+import { createDatabase, type Database, migrate, rows } from '@bridge/database';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
+import fc from 'fast-check';
 import { createInbox, type Delivery, EventClaimLostError, type Inbox, STARTS_MAX } from './inbox';
 import { inboxMigrations } from './migrations';
 
@@ -75,6 +76,66 @@ test('repeats inside one batch are one row, and the answers keep the order of th
     [b.eventId, 'new'],
     [a.eventId, 'duplicate'],
   ]);
+  const counted = await Promise.all(answers.slice(0, 2).map(async ({ id }) => (await stateOf(id))?.deliveries));
+  expect(counted).toEqual([2, 1]);
+});
+
+test('every delivery of a batch keeps its own values and bytes, whatever stands in them', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 20 }).map((value) => value.replaceAll('\0', '')),
+    fc.string({ unit: fc.constantFrom('"', '\\', ',', '{', '}', "'", ' ', '$', 'a'), maxLength: 12 }),
+    fc.constantFrom('NULL', 'null', '', '{}', '\\x41', '"', '\n'),
+  );
+  const nullable = fc.option(text);
+  const anyDelivery = fc.record({
+    eventType: text,
+    account: nullable,
+    livemode: fc.boolean(),
+    apiVersion: nullable,
+    objectId: nullable,
+    eventCreatedAt: fc.option(
+      fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
+    ),
+    body: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    ignoredBecause: nullable,
+    name: text,
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyDelivery, { minLength: 1, maxLength: 6 }), async (batch) => {
+      const sent = batch.map(({ name, ...rest }) => {
+        const one = delivery(rest);
+        return { ...one, eventId: `${one.eventId}${name}` };
+      });
+      const recorded = await inbox.record(sent);
+      expect(recorded.map(({ eventId, outcome }) => [eventId, outcome])).toEqual(
+        sent.map(({ eventId }) => [eventId, 'new']),
+      );
+      for (const [index, one] of sent.entries()) {
+        const id = recorded[index]?.id ?? '';
+        const [row] = await rows<Record<string, unknown>>(
+          database.executor,
+          sql`select event_id, event_type, account, livemode, api_version, object_id, body, state, reason_code, deliveries,
+                (extract(epoch from event_created_at) * 1000)::float8 as created_ms, finished_at is null as is_open
+              from inbox.events where id = ${id}`,
+        );
+        expect(row).toEqual({
+          event_id: one.eventId,
+          event_type: one.eventType,
+          account: one.account,
+          livemode: one.livemode,
+          api_version: one.apiVersion,
+          object_id: one.objectId,
+          body: one.body,
+          state: one.ignoredBecause === null ? 'received' : 'ignored',
+          reason_code: one.ignoredBecause,
+          deliveries: 1,
+          created_ms: one.eventCreatedAt?.getTime() ?? null,
+          is_open: one.ignoredBecause === null,
+        });
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('a body is kept byte for byte, NUL and broken UTF-8 included', async () => {
