@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { registerWorker } from '@bridge/claims';
 import type { ConfigByRole, FilemakerConfig } from '@bridge/config';
 import { assertMigrated, createDatabase, migrate } from '@bridge/database';
-import { createEffectEngine, createEffectStore, type TurnEnding } from '@bridge/effects';
+import { createEffectEngine, createEffectStore, createWaitingEffects, type TurnEnding } from '@bridge/effects';
 import { createFileMakerClient } from '@bridge/filemaker-client';
 import { createRoad, type RoadEnding } from '@bridge/flow';
 import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
@@ -14,8 +14,9 @@ import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimit
 import { allMigrations, recordScheduleSuccess } from '@bridge/operations';
 import { createLeaseRelay, createSessionPool, TURN_WAIT_MS } from '@bridge/session-pool';
 import { createStripeClient } from '@bridge/stripe-client';
+import { startAsking } from './asking';
 import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
-import { probeFileMaker } from './filemaker-probe';
+import { createFileMakerProbe } from './filemaker-probe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
 import { watchJobs } from './job-watch';
@@ -23,7 +24,7 @@ import { createFileMakerScriptPerformer } from './performers/filemaker-script';
 import { reconcileFlow } from './reconcile-flow';
 import { settledWithin } from './repeat';
 import { createSessionOpener } from './session-opener';
-import { createChargeRecheck, judgeStripeFailure, probeStripe } from './stripe-failure';
+import { createChargeRecheck, createStripeJudge, probeStripe } from './stripe-judge';
 import { createStripeReadGate } from './stripe-reads';
 import { startSweeping } from './sweeping';
 
@@ -102,9 +103,10 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const prefix = queuePrefix(config.redis.prefix, installation.id);
   const producer = createProducer({ redisUrl: config.redis.url, prefix, onError: onError('Redis') });
 
-  const gates = createGates(database);
+  const gates = createGates(database, { windows: config.windows });
   const inbox = createInbox(database);
   const effects = createEffectStore(database);
+  const waiting = createWaitingEffects(database);
   const metrics = createMetrics();
   const effectsTotal = metrics.effectsTotal();
   const effectSeconds = metrics.effectSeconds();
@@ -125,7 +127,10 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     database,
     redis: producer.redis,
     keyPrefix: `${prefix}:filemaker`,
-    opener: createSessionOpener(client),
+    opener: createSessionOpener(client, {
+      onHalt: (error) => gates.halt('filemaker', error.code, error.message, registration.id).catch(onError('gates')),
+      isAway: () => watch.isAway('filemaker') && !filemakerProbe.hasAnswer(),
+    }),
     cap: filemaker.maxSessions,
     scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
     leaseMs: filemaker.timeoutSeconds * 1_000 * CALLS_PER_LEASE + LEASE_MARGIN_MS,
@@ -167,6 +172,8 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const account = await confirmStripeAtStart(stripeAccount);
   if (account === 'untold')
     logger.warn('the Stripe key may not read its own account: another account would not be noticed');
+  const lookAtStripe = () => probeStripe(() => confirmReturnedStripe(stripeAccount));
+  const judgeStripe = createStripeJudge({ gates, worker: registration.id, probe: lookAtStripe });
   const peers: FlowPeers = {
     stripe: {
       retrievePaidSession: (id) => stripe.retrievePaidSession(id),
@@ -193,7 +200,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     worker: registration.id,
     flows: active,
     observe: !performs,
-    judgeFailure: (error) => judgeStripeFailure(gates, registration.id, error),
+    judgeFailure: (error, event) => judgeStripe(error, event.eventId),
     onTurn: ({ event, ending, durationMs }) => {
       if (event !== undefined) logger.info({ event, ending, durationMs: Math.round(durationMs) }, 'event.settled');
     },
@@ -207,7 +214,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     sentinelKey: `bridge-sentinel-${installation.id}`,
     scriptMaxMs: filemaker.scriptMaxSeconds * 1_000 + TURN_WAIT_MS,
     leaseWaitMs: LEASE_WAIT_MS,
-    recheckCharge: createChargeRecheck((id) => stripe.retrieveCharge(id), gates, registration.id),
+    recheckCharge: createChargeRecheck((id) => stripe.retrieveCharge(id), judgeStripe),
   });
 
   const eventWorker = createJobWorker({
@@ -231,13 +238,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         // More jobs in hand than sessions would only wait for one and go back to the end of the line.
         concurrency: Math.min(config.workerConcurrency, filemaker.maxSessions * 2),
         onError: onError('filemaker-effects'),
-        handle: async ({ effectId }) => {
-          const ending = await engine.turn(effectId);
-          // Who is planned while this one ends may be missed here; the sweep finds it a second later.
-          if (ending.kind === 'parked' || (ending.kind === 'done' && ending.next))
-            await enqueueNext(ending.effect?.lane ?? null);
-          return effectJobEnding(ending);
-        },
+        handle: async ({ effectId }) => effectJobEnding(await performEffect(effectId)),
       })
     : undefined;
   const reconcileWorker = createJobWorker({
@@ -262,7 +263,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         }
         return { kind: 'finished' };
       } catch (error) {
-        const failure = await judgeStripeFailure(gates, registration.id, error);
+        const failure = await judgeStripe(error, `reconcile-${flow}`);
         if (failure === undefined) throw error;
         logger.warn({ flow, ...failure }, 'reconcile.failed');
         return failure.kind === 'park'
@@ -272,17 +273,19 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     },
   });
 
+  const filemakerProbe = createFileMakerProbe({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS });
   const watch = watchGates(
     gates,
     [
       {
         scope: 'filemaker',
         jobs: { pause: async () => effectWorker?.pause(), resume: () => effectWorker?.resume() },
-        probe: () => probeFileMaker({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS }),
+        probe: () => filemakerProbe.look(),
       },
-      { scope: 'stripe', jobs: eventWorker, probe: () => probeStripe(() => confirmReturnedStripe(stripeAccount)) },
+      { scope: 'stripe', jobs: eventWorker, probe: lookAtStripe },
     ],
     onError('gates'),
+    (closure) => waiting.makeDue(closure),
   );
   const engine = createEffectEngine({
     store: effects,
@@ -305,6 +308,23 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
       );
     },
   });
+
+  async function performEffect(effectId: string): Promise<TurnEnding> {
+    const ending = await engine.turn(effectId);
+    // Who is planned while this one ends may be missed here; the sweep finds it a second later.
+    if (ending.kind === 'parked' || (ending.kind === 'done' && ending.next))
+      await enqueueNext(ending.effect?.lane ?? null);
+    return ending;
+  }
+  const asking = performs
+    ? startAsking({
+        waiting,
+        perform: performEffect,
+        closed: async () => (await watch.closedBecause(['filemaker'])) !== undefined,
+        takeDuty: () => registration.takeDuty('cross-checks'),
+        onError: onError('cross-checks'),
+      })
+    : undefined;
 
   // Effects are enqueued after the commit; should this fail, the sweep does it a second later.
   async function enqueueEffects(rows: readonly { id: string; run: number }[]): Promise<void> {
@@ -376,6 +396,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         jobWatch.stop(),
         eventWorker.stop(deadlineMs),
         effectWorker?.stop(deadlineMs),
+        asking?.stop(deadlineMs),
         reconcileWorker.stop(deadlineMs),
       ]);
       // Every step is taken whatever becomes of the others: the claims above all, which others wait for.

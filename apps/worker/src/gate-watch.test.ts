@@ -1,5 +1,5 @@
 import type { Closure, Gates } from '@bridge/gates';
-import { type GateWatch, type PeerWatch, watchGates } from './gate-watch';
+import { type GateWatch, type OnOpened, type PeerWatch, watchGates } from './gate-watch';
 
 const watches: GateWatch[] = [];
 afterEach(async () => {
@@ -54,15 +54,24 @@ function setup(rest: Partial<PeerWatch> = {}) {
     jobs: { pause: async () => paused.tell(), resume: () => resumed.tell() },
     ...rest,
   };
-  const start = (): GateWatch => {
-    const watch = watchGates(gates, [peer], (error) => {
-      errors.push(error);
-      erred.tell();
-    });
+  const opened: string[] = [];
+  const start = (onOpened: OnOpened = async () => undefined): GateWatch => {
+    const watch = watchGates(
+      gates,
+      [peer],
+      (error) => {
+        errors.push(error);
+        erred.tell();
+      },
+      async (closure) => {
+        await onOpened(closure);
+        opened.push(`${closure.scope} ${closure.cause}`);
+      },
+    );
     watches.push(watch);
     return watch;
   };
-  return { state, gates, paused, resumed, probed, failed, errors, erred, start };
+  return { state, gates, paused, resumed, probed, failed, errors, erred, opened, start };
 }
 
 test('jobs of a closed peer are paused, and resumed when the gate opens', async () => {
@@ -106,7 +115,7 @@ test('a probe that hangs neither hides a pause made meanwhile, nor is begun twic
   expect(await watch.closedBecause(['script:X'])).toEqual({
     cause: 'PAUSED',
     detail: 'as a test says',
-    afterMs: 10_000,
+    afterMs: 30_000,
   });
   expect(bench.state.looks).toBeGreaterThan(looked);
   expect(bench.state.took).toBe(1);
@@ -149,4 +158,59 @@ test('jobs that could not be paused are paused at the next look', async () => {
   bench.start();
   await second.seen;
   expect(bench.errors.map(({ message }) => message)).toEqual(['not now']);
+});
+
+test('a peer that is paused or in its maintenance window is not probed before that is over', async () => {
+  const bench = setup();
+  bench.state.closures = [closure('filemaker'), closure('filemaker', 'window', 'MAINTENANCE_WINDOW')];
+  bench.start();
+  await bench.paused.seen;
+  for (let looks = bench.state.looks; bench.state.looks < looks + 2; ) await new Promise(setImmediate);
+  expect(bench.state.took).toBe(0);
+  bench.state.closures = [closure('filemaker')];
+  await bench.probed.seen;
+  await bench.resumed.seen;
+});
+
+test('whoever finds the peer back resumes at once, not at its next look', async () => {
+  const bench = setup();
+  bench.state.closures = [closure('filemaker')];
+  bench.start();
+  await bench.probed.seen;
+  const looks = bench.state.looks;
+  await bench.resumed.seen;
+  expect(bench.state.looks - looks).toBeLessThanOrEqual(1);
+});
+
+test('a script or flow that opens again is told once, with the cause for which its effects wait', async () => {
+  const told = signal();
+  const bench = setup();
+  bench.state.closures = [
+    closure('script:X', 'pause', 'PAUSED'),
+    closure('script:X', 'halt', 'FILEMAKER_SCRIPT_MISSING'),
+    closure('flow:invoices', 'window', 'MAINTENANCE_WINDOW'),
+    closure('filemaker', 'pause', 'PAUSED'),
+  ];
+  bench.start(async ({ cause }) => cause === 'MAINTENANCE_WINDOW' && told.tell());
+  await bench.paused.seen;
+  bench.state.closures = [closure('script:X', 'halt', 'FILEMAKER_SCRIPT_MISSING')];
+  await told.seen;
+  for (let looks = bench.state.looks; bench.state.looks < looks + 2; ) await new Promise(setImmediate);
+  expect(bench.opened).toEqual(['script:X PAUSED', 'flow:invoices MAINTENANCE_WINDOW']);
+});
+
+test('an opening that could not be acted upon is acted upon at the next look', async () => {
+  const second = signal();
+  let tries = 0;
+  const bench = setup();
+  bench.state.closures = [closure('script:X', 'pause', 'PAUSED'), closure('filemaker', 'pause', 'PAUSED')];
+  bench.start(async () => {
+    tries += 1;
+    if (tries === 1) throw new Error('PostgreSQL is away');
+    second.tell();
+  });
+  await bench.paused.seen;
+  bench.state.closures = [];
+  await second.seen;
+  expect(bench.errors.map(({ message }) => message)).toEqual(['PostgreSQL is away']);
 });

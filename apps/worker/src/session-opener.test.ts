@@ -52,3 +52,43 @@ test('a look or a logout that heard nothing is never taken for an answer', async
   await expect(one.validate('t')).rejects.toBeInstanceOf(FileMakerError);
   await expect(one.close('t')).rejects.toBeInstanceOf(FileMakerError);
 });
+
+test('a refusal that meets every login is told once by its own name, and others are not', async () => {
+  const told: string[] = [];
+  const refusing = (error: Error) =>
+    createSessionOpener({ login: () => Promise.reject(error) } as unknown as FileMakerClient, {
+      onHalt: async ({ code }) => void told.push(code),
+    });
+  const licence = failure({ code: 'FILEMAKER_LICENCE', halt: 'licence' });
+  await expect(refusing(licence).open()).rejects.toBe(licence);
+  await expect(refusing(failure({ code: 'FILEMAKER_CAPACITY' })).open()).rejects.toThrow();
+  await expect(refusing(new TypeError('x')).open()).rejects.toThrow(TypeError);
+  expect(told).toEqual(['FILEMAKER_LICENCE']);
+});
+
+test('while FileMaker counts as away no session is looked at, and nothing is concluded from that', async () => {
+  let away = true;
+  let looks = 0;
+  const validateSession = async () => {
+    looks += 1;
+    return { inUse: false };
+  };
+  const client = { validateSession } as unknown as FileMakerClient;
+  const one = createSessionOpener(client, { isAway: () => away });
+  const refused = await one.validate('t').catch((error: unknown) => error);
+  expect([looks, one.classify(refused)]).toEqual([0, 'unheard']);
+  away = false;
+  expect([await one.validate('t'), looks]).toEqual(['free', 1]);
+});
+
+test('a look that met an absent FileMaker is known as that, so that the other sessions are not looked at as well', () => {
+  const judgement = {
+    code: 'FILEMAKER_UNAVAILABLE',
+    meaning: 'm',
+    stage: 'unheard',
+    resend: 'yes',
+    session: 'quarantine',
+    circuit: true,
+  } as const;
+  expect(opener().classify(new FileMakerError(judgement, { endpoint: 'validateSession' }))).toBe('unavailable');
+});

@@ -1,10 +1,27 @@
 import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
 import type { SessionOpener } from '@bridge/session-pool';
 
+export interface SessionOpenerOptions {
+  /**
+   * Told of a login that FileMaker refused for a fault that meets every later one too (a wrong password, an expired
+   * licence), before the pool learns that it failed. Must not throw.
+   */
+  onHalt?: (error: FileMakerError) => Promise<void>;
+  /** FileMaker counts as away: sessions in quarantine are not looked at, since its return is found by one probe for all. */
+  isAway?: () => boolean;
+}
+
 /** Joins the session pool, which knows nothing of FileMaker's protocol, with the client that does. */
-export function createSessionOpener(client: FileMakerClient): SessionOpener {
+export function createSessionOpener(client: FileMakerClient, options: SessionOpenerOptions = {}): SessionOpener {
   return {
-    open: () => client.login(),
+    open: async () => {
+      try {
+        return await client.login();
+      } catch (error) {
+        if (error instanceof FileMakerError && error.halt !== undefined) await options.onHalt?.(error);
+        throw error;
+      }
+    },
     close: async (token) => {
       try {
         await client.logout(token);
@@ -14,6 +31,7 @@ export function createSessionOpener(client: FileMakerClient): SessionOpener {
       }
     },
     validate: async (token) => {
+      if (options.isAway?.() === true) throw notAsked();
       try {
         const { inUse } = await client.validateSession(token);
         return inUse === undefined ? 'untold' : inUse ? 'busy' : 'free';
@@ -28,8 +46,11 @@ export function createSessionOpener(client: FileMakerClient): SessionOpener {
     },
     classify: (error) => {
       if (!(error instanceof FileMakerError)) return 'unheard';
-      if (error.code === 'FILEMAKER_CAPACITY') return 'capacity';
+      // 1701 is the whole host's: the circuit's probe finds its return within a second, a smaller cap would not.
+      if (error.code === 'FILEMAKER_CAPACITY' && !error.circuit) return 'capacity';
       if (error.halt === 'credentials' || error.halt === 'login-attempts') return 'credentials';
+      // A look that met an absent FileMaker says so for all sessions.
+      if (error.circuit && error.endpoint !== 'login') return 'unavailable';
       // Not by the stage: at login a 502 was never answered, and yet it opened no session. To count one would keep the
       // pool shut for the quarter of an hour that a session lives.
       if (error.session === 'quarantine') return 'unheard';
@@ -37,3 +58,16 @@ export function createSessionOpener(client: FileMakerClient): SessionOpener {
     },
   };
 }
+
+const notAsked = (): FileMakerError =>
+  new FileMakerError(
+    {
+      code: 'FILEMAKER_UNAVAILABLE',
+      meaning: 'FileMaker counts as away, and is not asked before it is found back',
+      stage: 'not-sent',
+      resend: 'yes',
+      session: 'quarantine',
+      circuit: false,
+    },
+    { endpoint: 'validateSession' },
+  );

@@ -513,7 +513,9 @@ const TOO_LARGE_STATUSES: ReadonlySet<number> = new Set([413, 414, 431]);
 const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
 
 function breaksCircuit(endpoint: FileMakerEndpoint, report: TransportReport): boolean {
-  if (report.fault === 'connection-lost') return true;
+  // A script may take its connection along (a crash of its own, a proxy's patience); whether the server is gone as well
+  // the question shows that follows every lost answer.
+  if (report.fault === 'connection-lost') return !EFFECT_ENDPOINTS.has(endpoint);
   // A script that outlasts our patience says nothing about the server.
   if (report.fault === 'deadline') return LIGHT_ENDPOINTS.has(endpoint);
   // A proxy that lets nobody ask for `productInfo` (401, 403) would else keep the circuit open for ever: whoever refuses is there.

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { Pool } from 'undici';
 import type { TransportFault } from './filemaker-error';
 
@@ -67,6 +68,19 @@ function faultOf(error: unknown, sent: boolean): TransportFault {
   return CERTIFICATE_CODES.test(code) ? 'certificate' : 'connect-failed';
 }
 
+/** Tests listen and kill the process there; nobody else does. See docs/decisions/0012-crash-points.md. */
+const calls = channel('bridge:outside-call');
+
+/** Which endpoint a path leads to, without token, record number and parameters. */
+function routeOf(path: string): string {
+  const [route = ''] = path.split('?');
+  return route.replace(/^.*?\/fmi\/data\/v\w+/, '').replace(/(\/(?:sessions|records))\/[^/]+/, '$1/…');
+}
+
+function tell(at: 'before-first-byte' | 'after-answer', request: HttpRequest): void {
+  if (calls.hasSubscribers) calls.publish({ at, label: `filemaker ${request.method} ${routeOf(request.path)}` });
+}
+
 function openPool(options: HttpExchangeOptions): Pool {
   return new Pool(options.origin, {
     // A socket carries one request at a time, so that no request is ever queued behind another and moved to a new socket.
@@ -127,6 +141,7 @@ function sendOnce(pool: Pool, request: HttpRequest, options: HttpExchangeOptions
               return;
             }
             sent = true;
+            tell('before-first-byte', request);
             abort = (reason) => controller.abort(reason);
           },
           onResponseStart(_controller, statusCode, responseHeaders) {
@@ -141,6 +156,7 @@ function sendOnce(pool: Pool, request: HttpRequest, options: HttpExchangeOptions
           },
           onResponseEnd() {
             if (settled) return;
+            tell('after-answer', request);
             const body = new TextDecoder().decode(Buffer.concat(chunks));
             settle({ answered: true, status: status ?? 0, headers, body });
           },

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import http from 'node:http';
 import https from 'node:https';
 import type Stripe from 'stripe';
@@ -28,6 +29,16 @@ type SdkAnswer = Awaited<ReturnType<SdkHttpClient['makeRequest']>>;
 export interface DeadlineHttpClient extends SdkHttpClient {
   /** Breaks off what is under way and lets go of every socket. */
   destroy(): void;
+}
+
+/** Tests listen and kill the process there; nobody else does. See docs/decisions/0012-crash-points.md. */
+const calls = channel('bridge:outside-call');
+
+/** Which endpoint a request is for, without Stripe's ids and parameters. */
+function tell(at: 'before-first-byte' | 'after-answer', { method, path }: http.RequestOptions): void {
+  if (!calls.hasSubscribers) return;
+  const route = (path ?? '').split('?')[0]?.replace(/\/[a-z]+_[A-Za-z0-9_]{8,}/g, '/…');
+  calls.publish({ at, label: `stripe ${method} ${route}` });
 }
 
 const bodyBytesMax = 64 * 1024 * 1024;
@@ -119,6 +130,7 @@ function exchange(
       response.on('close', () => fail(new Error('closed')));
       response.on('end', () => {
         clearTimeout(timer);
+        tell('after-answer', options);
         const headers = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
         resolve({
           status: response.statusCode ?? 0,
@@ -127,6 +139,7 @@ function exchange(
         });
       });
     });
+    tell('before-first-byte', options);
     request.end(body);
   });
 }

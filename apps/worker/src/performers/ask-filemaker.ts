@@ -1,7 +1,8 @@
-import type { ClaimedEffect, CrossCheck, HeldBack } from '@bridge/effects';
-import { exactly, type FileMakerClient, FileMakerError, type FoundRecord } from '@bridge/filemaker-client';
+import type { ClaimedEffect, CrossCheck } from '@bridge/effects';
+import { type FileMakerClient, FileMakerError, type FoundRecord } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
 import { PoolError, type SessionPool, type SessionUse } from '@bridge/session-pool';
+import { type Asked, createBatchedFind, type FindQuestion, type FindTold } from './batched-find';
 import { flushAfterForgotten, leaseOrWait, sessionAfter, tellGates, waitAfter } from './filemaker-failure';
 import type { ScriptTarget } from './script-target';
 import { readSessionReference } from './session-reference';
@@ -18,7 +19,6 @@ export interface AskFileMakerOptions {
   leaseWaitMs: number;
 }
 
-const FOUND_MAX = 20;
 const LOOK_AGAIN_MS = 1_000;
 const SENTINEL_WAIT_MS = 3_600_000;
 const LOOK_AGAIN_MS_MAX = 10_000;
@@ -26,15 +26,11 @@ const LOOK_AGAIN_MS_MAX = 10_000;
 /** The bridge's own row is planted at most so often: where the log hides it, rows would pile up unseen. */
 const PLANT_EVERY_MS = 60_000;
 
-type Asked<T> = { kind: 'asked'; value: T } | { kind: 'held-back'; held: HeldBack; error?: FileMakerError };
-
 const lookAgainAfter = (waitedMs: number): number =>
   Math.ceil(Math.min(LOOK_AGAIN_MS_MAX, Math.max(LOOK_AGAIN_MS, waitedMs / 4)));
 
-/** Rows whose field holds exactly this value. FileMaker's find may be more generous, so the comparison is ours. */
-function holding(records: readonly FoundRecord[], field: string, value: string): FoundRecord[] {
-  return records.filter((record) => String(record.fieldData[field] ?? '') === value);
-}
+/** By PostgreSQL's clock, so that it adds up over turns and processes: what waits for an answer is not passed over for ever. */
+const hasWaitedMs = (effect: ClaimedEffect): number => effect.unknownSinceMs ?? effect.sincePlannedMs;
 
 function readResult(record: FoundRecord, field: string): unknown {
   const text = String(record.fieldData[field] ?? '');
@@ -51,6 +47,7 @@ export function createAskFileMaker(
   options: AskFileMakerOptions,
 ): (effect: ClaimedEffect, target: ScriptTarget) => Promise<CrossCheck> {
   const { client, pool, gates, worker, sentinelKey, scriptMaxMs } = options;
+  const find = createBatchedFind(options);
   /** By layout, on this machine's monotonic clock. */
   const plantedAt = new Map<string, number>();
 
@@ -60,7 +57,7 @@ export function createAskFileMaker(
     script: string,
   ): Promise<Asked<T>> {
     const leased = await leaseOrWait(
-      () => pool.lease({ waitMs: options.leaseWaitMs, priority: 'cross-check', waitedMs: effect.unknownSinceMs ?? 0 }),
+      () => pool.lease({ waitMs: options.leaseWaitMs, priority: 'cross-check', waitedMs: hasWaitedMs(effect) }),
       gates,
     );
     if (leased.kind !== 'leased') return { kind: 'held-back', held: leased };
@@ -103,10 +100,10 @@ export function createAskFileMaker(
 
   /** Whether the sending can still be running: only then "not found" may turn into "found" later. */
   async function stillRunning(effect: ClaimedEffect): Promise<CrossCheck | undefined> {
-    if (effect.sinceSentMs === null || effect.sinceSentMs >= scriptMaxMs) return undefined;
+    if (mustBeOver(effect)) return undefined;
     const use = effect.lastSessionId === null ? 'untold' : await askSession(effect.lastSessionId);
     if (use === 'free') return undefined;
-    const left = Math.ceil(scriptMaxMs - effect.sinceSentMs);
+    const left = Math.ceil(scriptMaxMs - (effect.sinceSentMs ?? 0));
     const afterMs = Math.min(left, lookAgainAfter(effect.unknownSinceMs ?? 0));
     return use === 'busy'
       ? {
@@ -124,49 +121,69 @@ export function createAskFileMaker(
         };
   }
 
-  async function askLog(
+  const mustBeOver = ({ sinceSentMs }: ClaimedEffect): boolean => sinceSentMs === null || sinceSentMs >= scriptMaxMs;
+
+  /**
+   * Looks, and where nothing shows makes sure that the sending is over and looks once more: a script that ended between
+   * the first look and the session's word would have left its row by then. The session is asked in the middle and not
+   * before, since finds can be put together and questions to sessions cannot: of what has run nobody asks its session.
+   */
+  async function lookTwice(
     effect: ClaimedEffect,
-    script: string,
-    log: NonNullable<ScriptTarget['log']>,
+    question: FindQuestion,
+    showing: (told: FindTold) => CrossCheck | undefined,
+    absent: (told: FindTold) => Promise<CrossCheck>,
   ): Promise<CrossCheck> {
-    // Before the find: a script that ends between the two would have left its row by then.
+    const looked = await find(question);
+    if (looked.kind !== 'asked') return looked.held;
+    const shown = showing(looked.value);
+    if (shown !== undefined) return shown;
+    // With the first look after that time, it was taken when nothing ran any more.
+    if (mustBeOver(effect)) return absent(looked.value);
     const running = await stillRunning(effect);
-    const asked = await withSession(
-      effect,
-      (token) =>
-        client.find(token, {
-          layout: log.layout,
-          query: [{ [log.keyField]: exactly(effect.key) }, { [log.keyField]: exactly(sentinelKey) }],
-          limit: FOUND_MAX,
-        }),
-      script,
-    );
-    if (asked.kind !== 'asked') return asked.held;
-    const { records, foundCount, returnedCount } = asked.value;
-    const found = holding(records, log.keyField, effect.key);
-    const [row] = found;
-    if (found.length > 1 || foundCount > returnedCount) {
-      return {
-        kind: 'park',
-        code: 'LOG_CONTRADICTS',
-        message: `FileMaker's log holds ${found.length} rows for one key`,
-      };
-    }
-    if (row !== undefined) {
-      const state = String(row.fieldData[log.stateField] ?? '');
-      return state === 'done'
-        ? { kind: 'there', result: readResult(row, log.resultField) }
-        : {
-            kind: 'park',
-            code: 'LOG_NOT_DONE',
-            message: `FileMaker's log has the key in state "${state}"; the script began and did not finish`,
-          };
-    }
     if (running !== undefined) return running;
-    if (holding(records, log.keyField, sentinelKey).length > 0) return { kind: 'not-there' };
+    const again = await find(question);
+    if (again.kind !== 'asked') return again.held;
+    return showing(again.value) ?? absent(again.value);
+  }
+
+  function askLog(effect: ClaimedEffect, script: string, log: NonNullable<ScriptTarget['log']>): Promise<CrossCheck> {
+    const { layout, keyField: field } = log;
+    const question = { layout, field, value: effect.key, sentinel: sentinelKey, script, waitedMs: hasWaitedMs(effect) };
+    return lookTwice(
+      effect,
+      question,
+      ({ rows, cutShort }) => {
+        const [row] = rows;
+        if (rows.length > 1 || cutShort) {
+          return {
+            kind: 'park',
+            code: 'LOG_CONTRADICTS',
+            message: `FileMaker's log holds ${rows.length} rows for one key`,
+          };
+        }
+        if (row === undefined) return undefined;
+        const state = String(row.fieldData[log.stateField] ?? '');
+        return state === 'done'
+          ? { kind: 'there', result: readResult(row, log.resultField) }
+          : {
+              kind: 'park',
+              code: 'LOG_NOT_DONE',
+              message: `FileMaker's log has the key in state "${state}"; the script began and did not finish`,
+            };
+      },
+      async ({ sentinelFound }) => (sentinelFound ? { kind: 'not-there' } : sentinelMissing(effect, log, script)),
+    );
+  }
+
+  async function sentinelMissing(
+    effect: ClaimedEffect,
+    log: NonNullable<ScriptTarget['log']>,
+    script: string,
+  ): Promise<CrossCheck> {
     await plantSentinel(effect, log, script);
     // A log that never shows our row will not begin to: a person has to look at its layout or its privileges.
-    if ((effect.unknownSinceMs ?? effect.sincePlannedMs) > SENTINEL_WAIT_MS) {
+    if (hasWaitedMs(effect) > SENTINEL_WAIT_MS) {
       return {
         kind: 'park',
         code: 'SENTINEL_MISSING',
@@ -204,38 +221,33 @@ export function createAskFileMaker(
     if (planted.kind === 'held-back' && !duplicate) plantedAt.delete(log.layout);
   }
 
-  async function askProbe(
+  function askProbe(
     effect: ClaimedEffect,
     script: string,
     probe: NonNullable<ScriptTarget['probe']>,
   ): Promise<CrossCheck> {
-    const running = await stillRunning(effect);
-    const asked = await withSession(
+    const { layout, field, value } = probe;
+    const question = { layout, field, value, sentinel: null, script, waitedMs: hasWaitedMs(effect) };
+    return lookTwice(
       effect,
-      (token) =>
-        client.find(token, {
-          layout: probe.layout,
-          query: [{ [probe.field]: exactly(probe.value) }],
-          limit: FOUND_MAX,
-        }),
-      script,
+      question,
+      ({ rows: [row] }) =>
+        row !== undefined && probe.proves
+          ? { kind: 'there', result: { probe: { layout, recordId: row.recordId } } }
+          : undefined,
+      async ({ rows: [row] }) =>
+        row === undefined
+          ? {
+              kind: 'park',
+              code: 'PROBE_FOUND_NOTHING',
+              message: `No record of ${layout} holds the id; the company's own fields cannot prove that nothing happened`,
+            }
+          : {
+              kind: 'park',
+              code: 'PROBE_CANNOT_PROVE',
+              message: 'The probe finds the invoice, not this payment; a person has to look',
+            },
     );
-    if (asked.kind !== 'asked') return asked.held;
-    const [row] = holding(asked.value.records, probe.field, probe.value);
-    if (row !== undefined && probe.proves)
-      return { kind: 'there', result: { probe: { layout: probe.layout, recordId: row.recordId } } };
-    if (running !== undefined) return running;
-    if (row === undefined)
-      return {
-        kind: 'park',
-        code: 'PROBE_FOUND_NOTHING',
-        message: `No record of ${probe.layout} holds the id; the company's own fields cannot prove that nothing happened`,
-      };
-    return {
-      kind: 'park',
-      code: 'PROBE_CANNOT_PROVE',
-      message: 'The probe finds the invoice, not this payment; a person has to look',
-    };
   }
 
   return async (effect, target) => {

@@ -7,7 +7,7 @@ import {
   setupBench,
   startBenchServices,
 } from '../../tests/filemaker-bench';
-import { probeFileMaker } from '../filemaker-probe';
+import { createFileMakerProbe } from '../filemaker-probe';
 
 let services: Awaited<ReturnType<typeof startBenchServices>>;
 const cleanups: (() => Promise<void>)[] = [];
@@ -237,13 +237,13 @@ describe('a FileMaker that refuses', () => {
     const bench = await setup();
     await bench.settle(await bench.plan());
     const id = await bench.plan();
-    const probe = () => probeFileMaker({ client: bench.client, pool: bench.pool, leaseWaitMs: 500 });
+    const { look } = createFileMakerProbe({ client: bench.client, pool: bench.pool, leaseWaitMs: 500 });
     await bench.control('/databases/Shop/close', { code: '802' });
     for (let turns = 0; turns < 5 && (await bench.scopesClosed()).length === 0; turns += 1) await bench.turn(id);
     expect(await bench.scopesClosed()).toEqual(['circuit filemaker PEER_AWAY']);
-    await expect(probe()).rejects.toThrow();
+    await expect(look()).rejects.toThrow();
     await bench.control('/databases/Shop/open', {});
-    await probe();
+    await look();
     await bench.gates.closeCircuit('filemaker');
     expect(await bench.settle(id)).toMatchObject({ kind: 'done' });
     expect(bench.simulator.books.applied.get(String((await bench.effect(id)).key))).toBe(1);
