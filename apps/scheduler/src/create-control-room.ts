@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { WindowConfig } from '@bridge/config';
 import type { Database, MigrationSource } from '@bridge/database';
 import type { Producer } from '@bridge/jobs';
 import type { Logger } from '@bridge/observability';
@@ -21,6 +22,8 @@ export interface ControlRoomParts {
   consoleUrl: string | undefined;
   mode: 'live' | 'observe';
   timeZone: string;
+  /** Maintenance windows of the configuration, for the status page. */
+  windows?: readonly WindowConfig[];
 }
 
 /** The console's pages, without a port. Only `/login` and `/assets` answer people who are not logged in. */
@@ -59,7 +62,7 @@ export function createControlRoom(parts: ControlRoomParts): Express {
   app.use(login.routes);
   app.use(login.requireOperator);
   app.get('/', async (_request, response) => {
-    const status = await readStatus(database, parts.migrationSources);
+    const status = await readStatus(database, parts.migrationSources, parts.windows);
     response
       .type('html')
       .send(statusPage({ status, operator: operatorOf(response), mode: parts.mode, timeZone: parts.timeZone }));

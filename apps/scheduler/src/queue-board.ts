@@ -3,7 +3,8 @@ import { type Producer, type QueueName, queueNames } from '@bridge/jobs';
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
-import { type Response, Router } from 'express';
+import { type RequestHandler, type Response, Router } from 'express';
+import { putIntoWords } from './board-words';
 import { operatorOf } from './console-login';
 import { refuse } from './refuse';
 import { type RetryAnswer, retryAllFailed, retryOne } from './retry-jobs';
@@ -12,9 +13,9 @@ import { type RetryAnswer, retryAllFailed, retryOne } from './retry-jobs';
 export const BOARD_PATH = '/queues';
 
 const DESCRIPTIONS: Readonly<Record<QueueName, string>> = {
-  'stripe-events': 'What arrived from Stripe. A failed job is an event that waits for a person; retry reads it again.',
-  'filemaker-effects':
-    'Scripts owed to FileMaker. A failed job waits for a person; retry releases it, unless it may have run or its money is in question.',
+  'stripe-events':
+    'What arrived from Stripe. A failed job is an event that waits for a person and says what a retry does.',
+  'filemaker-effects': 'Scripts owed to FileMaker. A failed job waits for a person and says what a retry does.',
   reconciliations: 'Looks for what webhooks missed. Runs by the clock.',
 };
 
@@ -76,7 +77,9 @@ export function createQueueBoard(parts: { producer: Producer; database: Database
     }),
     serverAdapter: adapter,
     options: {
-      handlerHooks: { after: (_context, answer) => ({ ...answer, body: withoutStacks(answer.body) }) },
+      handlerHooks: {
+        after: async (_context, answer) => ({ ...answer, body: await putIntoWords(database, answer.body) }),
+      },
       uiConfig: {
         boardTitle: 'Queues',
         boardLogo: { path: '/assets/icon.svg', width: 22, height: 22 },
@@ -92,16 +95,21 @@ export function createQueueBoard(parts: { producer: Producer; database: Database
       },
     },
   });
-  router.use(adapter.getRouter());
+  router.use(dressed, adapter.getRouter());
   return router;
 }
 
-/** The board shows a stack above the reason; the reason is what an operator needs, and paths are nobody's business. */
-function withoutStacks<Body>(body: Body): Body {
-  if (typeof body !== 'object' || body === null) return body;
-  for (const [name, value] of Object.entries(body)) {
-    if (name === 'stacktrace' && Array.isArray(value)) Reflect.set(body, name, []);
-    else withoutStacks(value);
-  }
-  return body;
-}
+/** The board's page comes from a package. It gets our style sheet, and loses its web font: no other host is told who looks. */
+const dressed: RequestHandler = (request, response, next) => {
+  if (request.path.startsWith('/api/')) return next();
+  const send = response.send.bind(response);
+  response.send = (body: unknown) =>
+    send(
+      typeof body === 'string'
+        ? body
+            .replace(/<link[^>]+href="https?:[^>]*>/g, '')
+            .replace('</head>', '<link href="/assets/board.css" rel="stylesheet"></head>')
+        : body,
+    );
+  next();
+};

@@ -1,6 +1,6 @@
 import type { Database } from '@bridge/database';
 import { catalogue, type QueueName } from '@bridge/jobs';
-import { type RefusalCode, type Refused, reprocessEvent, retryEffect } from '@bridge/operations';
+import { type RefusalCode, type Refused, retryEffect, retryEvent } from '@bridge/operations';
 import type { Job, Queue } from 'bullmq';
 
 export interface RetryAnswer {
@@ -12,7 +12,7 @@ export interface RetryAnswer {
 export const RETRY_ALL_MAX = 1_000;
 const AT_ONCE = 4;
 /** Reasons shown after a "retry all"; the rest stands in the audit table. */
-const REASONS_SHOWN = 3;
+const REASONS_SHOWN = 2;
 
 /** The row does not wait any more, so the failed job tells something that is not true. */
 const STALE: ReadonlySet<RefusalCode> = new Set([
@@ -21,10 +21,16 @@ const STALE: ReadonlySet<RefusalCode> = new Set([
   'EFFECT_ON_ITS_WAY',
   'EFFECT_NOT_FOUND',
   'EVENT_ON_ITS_WAY',
+  'EVENT_SETTLED',
   'EVENT_NOT_FOUND',
 ]);
 
-type Retried = { kind: 'retried' } | { kind: 'refused'; code: string; reason: string };
+interface Refusal {
+  kind: 'refused';
+  code: string;
+  reason: string;
+}
+type Retried = { kind: 'retried' } | Refusal;
 
 /**
  * What "retry" means here: the row behind the failed job is released through the engine, with the operator's name in the
@@ -41,7 +47,7 @@ async function retryJob(database: Database, queue: QueueName, job: Job, operator
   } else if (queue === 'stripe-events') {
     const data = catalogue[queue].data.safeParse(job.data);
     if (!data.success) return unreadable(queue);
-    answer = await reprocessEvent(database, data.data.inboxId, asked);
+    answer = await retryEvent(database, data.data.inboxId, asked);
   } else {
     return {
       kind: 'refused',
@@ -50,13 +56,20 @@ async function retryJob(database: Database, queue: QueueName, job: Job, operator
     };
   }
   if (answer.kind !== 'refused') {
-    await job.remove();
+    await takeOff(job);
     return { kind: 'retried' };
   }
   if (!STALE.has(answer.code)) return answer;
-  await job.remove();
+  await takeOff(job);
   return { kind: 'refused', code: answer.code, reason: `${answer.reason} This entry was out of date and is removed.` };
 }
+
+/** The decision stands in PostgreSQL. Should Redis go away at this moment, the board's keeper takes the entry off later. */
+const takeOff = (job: Job): Promise<boolean> =>
+  job.remove().then(
+    () => true,
+    () => false,
+  );
 
 const unreadable = (queue: QueueName): Retried => ({
   kind: 'refused',
@@ -86,25 +99,37 @@ export async function retryAllFailed(
   name: QueueName,
 ): Promise<RetryAnswer> {
   const jobs: Job[] = await parts.queue.getJobs(['failed'], 0, RETRY_ALL_MAX - 1);
-  const reasons: string[] = [];
+  const refusals: Refusal[] = [];
   let retried = 0;
   for (let start = 0; start < jobs.length; start += AT_ONCE) {
     const some = jobs.slice(start, start + AT_ONCE);
     for (const one of await Promise.all(some.map((job) => retryJob(parts.database, name, job, parts.operator)))) {
       if (one.kind === 'retried') retried += 1;
-      else reasons.push(one.reason);
+      else refusals.push(one);
     }
   }
-  if (reasons.length === 0) return { status: 200, body: { retried, skipped: 0 } };
-  const more = reasons.length > REASONS_SHOWN ? ` And ${reasons.length - REASONS_SHOWN} more.` : '';
-  const refused = reasons.length;
-  const told = answer(
-    409,
-    `${retried} released, ${refused} refused`,
-    `${reasons.slice(0, REASONS_SHOWN).join(' ')}${more}`,
-    'SOME_REFUSED',
-  );
-  return { status: told.status, body: { ...told.body, retried, skipped: refused } };
+  const skipped = refusals.length;
+  if (skipped === 0) return { status: 200, body: { retried, skipped } };
+  const told = answer(409, `${retried} released, ${skipped} refused`, summary(refusals), 'SOME_REFUSED');
+  return { status: told.status, body: { ...told.body, retried, skipped } };
+}
+
+/** Short enough for a message that is on the screen for seconds; each job says its own reason on its card. */
+function summary(refusals: readonly Refusal[]): string {
+  const alone = refusals.filter(({ code }) => code === 'EFFECT_NEEDS_DECISION').length;
+  const others = refusals.filter(({ code }) => code !== 'EFFECT_NEEDS_DECISION').map(({ reason }) => reason);
+  const more = others.length - REASONS_SHOWN;
+  return [
+    alone === 0
+      ? null
+      : alone === 1
+        ? 'One is decided alone, since it may have run or its money is in question; its entry says how.'
+        : `${alone} are decided alone, since they may have run or their money is in question; each entry says how.`,
+    ...others.slice(0, REASONS_SHOWN),
+    more > 0 ? `And ${more} more.` : null,
+  ]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
 }
 
 const answer = (status: RetryAnswer['status'], error: string, message: string, code: string): RetryAnswer => ({

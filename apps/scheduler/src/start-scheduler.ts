@@ -4,7 +4,7 @@ import { createEffectStore } from '@bridge/effects';
 import { flowMigrations } from '@bridge/flows';
 import { createInbox } from '@bridge/inbox';
 import { readInstallation } from '@bridge/installation';
-import { createProducer, type Producer, queueNames, queuePrefix, type Schedule } from '@bridge/jobs';
+import { createFailedBoard, createProducer, type Producer, queueNames, queuePrefix, type Schedule } from '@bridge/jobs';
 import {
   createMetrics,
   createOpsServer,
@@ -14,7 +14,7 @@ import {
   rateLimitedLog,
 } from '@bridge/observability';
 import { allMigrations, listScheduleRuns, readMoneyAtRisk, seedOperator } from '@bridge/operations';
-import { keepBoardTrue } from './board-keeper';
+import { createBoardKeeper } from './board-keeper';
 import type { SchedulerConfig } from './configure-scheduler';
 import { createConsoleServer } from './console-server';
 import { createControlRoom } from './create-control-room';
@@ -26,8 +26,6 @@ const TICK_MS = 1_000;
 /** A database that starts together with us gets so long before we give up and let the platform start us again. */
 const DATABASE_WAIT_MS = 15_000;
 const ROUND_GRACE_MS = 2_000;
-/** Rounds between two cleanings of the board. */
-const BOARD_EVERY_ROUNDS = 10;
 
 /** Joins the parts. The operations port answers first, so that a start that waits can be seen waiting. */
 export async function startScheduler({
@@ -91,7 +89,17 @@ export async function startScheduler({
     producer = jobs;
     undo.push(() => jobs.close());
     addGauges(metrics, database, jobs, schedulesOf(config.flows));
-    undo.push(startDuties({ config, database, producer: jobs, prefix, registration, logger }));
+    undo.push(
+      startDuties({
+        config,
+        database,
+        producer: jobs,
+        prefix,
+        registration,
+        logger,
+        onRedisError: (error) => logRedis({ err: error }),
+      }),
+    );
 
     const server = createConsoleServer({
       ...config.http,
@@ -103,6 +111,7 @@ export async function startScheduler({
         consoleUrl: config.console.url,
         mode: config.mode,
         timeZone: config.timezone,
+        windows: config.windows,
       }),
     });
     undo.push(() => server.stop(ROUND_GRACE_MS));
@@ -121,6 +130,7 @@ function startDuties(parts: {
   prefix: string;
   registration: WorkerRegistration;
   logger: Logger;
+  onRedisError: (error: Error) => void;
 }): () => Promise<void> {
   const { database, producer, registration, logger } = parts;
   const takeDuty = (): Promise<boolean> => registration.takeDuty('schedules');
@@ -130,21 +140,34 @@ function startDuties(parts: {
     markerKey: `${parts.prefix}:schedules-kept`,
     takeDuty,
   });
+  const board = createFailedBoard({
+    producer,
+    redisUrl: parts.config.redis.url,
+    prefix: parts.prefix,
+    onError: parts.onRedisError,
+  });
+  const keeper = createBoardKeeper({
+    producer,
+    board,
+    database,
+    markerKey: `${parts.prefix}:board-kept`,
+    takeDuty,
+  });
   const logFailure = rateLimitedLog(logger, { message: 'a round of the scheduler failed' });
-  let round = 0;
   const ticker = startTicker(
     TICK_MS,
     async () => {
       const restored = await schedules.runOnce();
       if (restored !== undefined && restored > 0) logger.info({ restored }, 'schedules restored');
-      round += 1;
-      if (round % BOARD_EVERY_ROUNDS !== 0 || !(await takeDuty())) return;
-      const removed = await keepBoardTrue(producer, database);
-      if (removed > 0) logger.info({ removed }, 'failed jobs taken off the board whose rows do not wait any more');
+      const kept = await keeper.runOnce();
+      if (kept !== undefined && kept.removed + kept.restored > 0) logger.info(kept, 'queue board made true');
     },
     (error) => logFailure({ err: error }),
   );
-  return () => ticker.stop(ROUND_GRACE_MS);
+  return async () => {
+    await ticker.stop(ROUND_GRACE_MS);
+    await board.close();
+  };
 }
 
 function addGauges(metrics: Metrics, database: Database, producer: Producer, schedules: readonly Schedule[]): void {

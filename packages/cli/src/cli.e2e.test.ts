@@ -54,6 +54,20 @@ afterEach(async () => {
 });
 
 const iso = z.iso.datetime();
+const holdSchema = z.strictObject({
+  id: z.string(),
+  lane: z.string(),
+  title: z.string(),
+  because: z.enum(['unknown', 'refused']),
+  code: z.string().nullable(),
+  reason: z.string().nullable(),
+  since: iso,
+  sinceMs: z.number(),
+  dueAt: iso,
+  behind: z.int(),
+  target: z.unknown(),
+  subject: z.record(z.string(), z.unknown()),
+});
 const statusSchema = z.strictObject({
   at: iso,
   version: z.string().regex(/^\d+\.\d+\.\d+/),
@@ -97,14 +111,16 @@ const statusSchema = z.strictObject({
           }),
         ),
       }),
+      holds: z.array(holdSchema),
       closures: z.array(
         z.strictObject({
           scope: z.string(),
-          kind: z.enum(['pause', 'halt', 'circuit']),
+          kind: z.enum(['pause', 'halt', 'circuit', 'window']),
           cause: z.string(),
           detail: z.string(),
           by: z.string(),
           since: iso,
+          until: iso.optional(),
         }),
       ),
       processes: z.strictObject({
@@ -158,7 +174,9 @@ const effectFields = {
   plannedAt: iso,
   settledAt: iso.nullable(),
 };
-const effectsSchema = z.strictObject({ effects: z.array(z.strictObject(effectFields)) });
+const effectsSchema = z.strictObject({
+  effects: z.array(z.strictObject({ ...effectFields, hold: holdSchema.nullable() })),
+});
 const auditSchema = z.array(
   z.strictObject({
     id: z.string(),

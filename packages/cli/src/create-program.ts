@@ -7,9 +7,12 @@ import { addEffectsShow } from './commands/effects-show';
 import { addEventsList } from './commands/events-list';
 import { addEventsReprocess } from './commands/events-reprocess';
 import { addEventsShow } from './commands/events-show';
+import { addFileMakerCheck } from './commands/filemaker-check';
+import { addFileMakerSessions } from './commands/filemaker-sessions';
 import { addInit } from './commands/init';
 import { addMigrate } from './commands/migrate';
 import { addPause } from './commands/pause';
+import { addRehearse } from './commands/rehearse';
 import { addResume } from './commands/resume';
 import { addStatus } from './commands/status';
 import { addUp } from './commands/up';
@@ -41,10 +44,14 @@ export function createProgram(report: (work: () => Promise<CommandResult>) => Pr
   addEffectsList(effects, report);
   addEffectsShow(effects, report);
   addEffectsResolve(effects, report);
+  const filemaker = program.command('filemaker').description('The FileMaker Server behind it.');
+  addFileMakerCheck(filemaker, report);
+  addFileMakerSessions(filemaker, report);
   addPause(program, report);
   addResume(program, report);
   const user = program.command('user').description('Who may log in at the console.');
   addUserAdd(user, report);
   addUserList(user, report);
+  addRehearse(program, report);
   return program;
 }

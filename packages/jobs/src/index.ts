@@ -8,6 +8,7 @@ export {
   queueNames,
   queuePrefix,
 } from './catalogue';
+export { createFailedBoard, type FailedBoard, type FailedEntry } from './failed-board';
 export { createJobWorker, type JobEnding, type JobWorker } from './job-worker';
 export { createProducer, type Producer, QueueUnavailableError } from './producer';
 export { connectForCommands, connectForWorkers, disconnect } from './redis-connection';

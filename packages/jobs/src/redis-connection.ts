@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { tellCommands } from './redis-calls';
 
 /** Longest pause between two tries to reach Redis: work resumes so soon after its return. */
 const RECONNECT_MS_MAX = 1_000;
@@ -21,14 +22,14 @@ export function connectForCommands(
     reconnectOnError,
   });
   redis.on('error', options.onError);
-  return redis;
+  return tellCommands(redis);
 }
 
 /** For BullMQ's workers, whose blocking reads wait for ever by design. */
 export function connectForWorkers(url: string, options: { onError: (error: Error) => void }): Redis {
   const redis = new Redis(url, { maxRetriesPerRequest: null, connectTimeout: 5_000, retryStrategy, reconnectOnError });
   redis.on('error', options.onError);
-  return redis;
+  return tellCommands(redis);
 }
 
 const QUIT_MS = 500;

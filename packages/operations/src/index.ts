@@ -1,13 +1,30 @@
 export { type ActEnding, type AuditedAct, type AuditRow, audited, listAudit } from './audit';
 export {
+  type CheckStep,
+  type CheckStepName,
+  checkFileMaker,
+  type FileMakerCheck,
+  type FileMakerCheckOptions,
+  type FileMakerFault,
+  type FileMakerFaultCode,
+} from './check-filemaker';
+export {
   beginSession,
   endSession,
   operatorOfSession,
   SESSION_HOURS_MAX,
   SESSION_IDLE_MINUTES,
 } from './console-sessions';
+export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions';
 export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gate-acts';
-export { EFFECT_STATES, EVENT_STATES, LIST_LIMIT_MAX, listEffects, listEvents } from './lists';
+export {
+  EFFECT_STATES,
+  EVENT_STATES,
+  LIST_LIMIT_MAX,
+  type ListedEffect,
+  listEffects,
+  listEvents,
+} from './lists';
 export {
   countLoginTry,
   forgetLoginTries,
@@ -34,14 +51,24 @@ export {
   type MoneyAtRisk,
   type OverdueEffect,
   type OverdueEffects,
-  parkedAmong,
+  type ParkedRow,
   readMoneyAtRisk,
+  readParked,
   type SessionCensus,
+  type SessionRow,
 } from './read-engine-tables';
-export { type EventReprocessing, reprocessEvent } from './reprocess-event';
+export {
+  type EventReprocessing,
+  type ExplainedEvent,
+  explainEventRetries,
+  reprocessEvent,
+  retryEvent,
+} from './reprocess-event';
 export {
   type Asked,
   type EffectResolution,
+  type ExplainedEffect,
+  explainEffectRetries,
   filemakerScriptTarget,
   RESOLUTIONS,
   type RefusalCode,
@@ -54,5 +81,5 @@ export { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
 export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent } from './show';
 export { readStatus, type Status } from './status';
 export type { ParkedItem, StatusFigures } from './status-figures';
-export { type StatusLine, spell } from './status-lines';
+export { holdSentence, type StatusLine, spell } from './status-lines';
 export { BRIDGE_VERSION } from './version';

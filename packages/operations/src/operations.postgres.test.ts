@@ -17,8 +17,9 @@ import {
 import { allMigrations } from './migrations';
 import { listOperators, putOperator, seedOperator, verifyOperator } from './operators';
 import { hashPassword } from './password-hash';
-import { reprocessEvent } from './reprocess-event';
-import { resolveEffect, retryEffect } from './resolve-effect';
+import { readParked } from './read-engine-tables';
+import { explainEventRetries, reprocessEvent, retryEvent } from './reprocess-event';
+import { explainEffectRetries, resolveEffect, retryEffect } from './resolve-effect';
 import { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
 import { showEffect, showEvent } from './show';
 import { readStatus } from './status';
@@ -191,34 +192,73 @@ describe("a person's word on an unknown effect", () => {
 
 describe('a retry without a look at the single case', () => {
   const kit = target({ contract: 'kit', log });
-  test.each([
-    ['never sent and plainly parked', target(), 'INVOICE_LOCKED', 0, true],
-    ['sent, and FileMaker keeps a log that is asked first', kit, 'TOO_MANY_REFUSALS', 3, true],
-    ['sent, and only a probe', target({ probe }), 'PROBE_FOUND_NOTHING', 1, false],
-    ['sent, and nothing to ask', target(), 'REFUSED_FOR_GOOD', 1, false],
-    ['never sent by us, and asked in vain', target(), 'CANNOT_BE_ASKED', 0, false],
-    ['an unfinished row in the log', kit, 'LOG_NOT_DONE', 1, false],
-    ['two rows in the log', kit, 'LOG_CONTRADICTS', 1, false],
-    ['a second payment', kit, 'second-payment', 0, false],
-    ['refunded', kit, 'payment-refunded', 0, false],
-    ['disputed', kit, 'payment-disputed', 0, false],
-    ['a reversal of what was never applied', kit, 'payment-not-applied', 0, false],
-    ['captured less', kit, 'captured-less', 0, false],
-  ])('%s', async (_name, given, reasonCode, attempts, runs) => {
-    const id = await park({ target: given, parked: { reasonCode, reason: 'why it waits' } });
+  const NEVER = 'never';
+  const IN_QUESTION = 'its money is in question';
+  const MAY_HAVE_RUN = 'it may have run';
+  type Row = [string, object, string, { attempts?: number; checkFirst?: boolean }, string];
+  test.each<Row>([
+    ['never sent and plainly parked', target(), 'INVOICE_LOCKED', {}, NEVER],
+    ['sent, and FileMaker keeps a log that is asked first', kit, 'TOO_MANY_REFUSALS', { attempts: 3 }, NEVER],
+    ['planned by recovery, and FileMaker keeps a log', kit, 'SENTINEL_MISSING', { checkFirst: true }, NEVER],
+    ['sent, and only a probe', target({ probe }), 'PROBE_FOUND_NOTHING', { attempts: 1 }, MAY_HAVE_RUN],
+    ['sent, and nothing to ask', target(), 'REFUSED_FOR_GOOD', { attempts: 1 }, MAY_HAVE_RUN],
+    // The bridge may have sent it before it was restored from a backup, or a person may have run it by hand.
+    ['planned by recovery, and nothing to ask', target(), 'NO_PERFORMER', { checkFirst: true }, MAY_HAVE_RUN],
+    ['planned by recovery, and only a probe', target({ probe }), 'NO_PERFORMER', { checkFirst: true }, MAY_HAVE_RUN],
+    ['never sent by us, and asked in vain', target(), 'CANNOT_BE_ASKED', {}, MAY_HAVE_RUN],
+    ['an unfinished row in the log', kit, 'LOG_NOT_DONE', { attempts: 1 }, MAY_HAVE_RUN],
+    ['two rows in the log', kit, 'LOG_CONTRADICTS', { attempts: 1 }, MAY_HAVE_RUN],
+    ['a second payment', kit, 'second-payment', {}, IN_QUESTION],
+    ['refunded', kit, 'payment-refunded', {}, IN_QUESTION],
+    ['disputed', kit, 'payment-disputed', {}, IN_QUESTION],
+    ['a reversal of what was never applied', kit, 'payment-not-applied', {}, IN_QUESTION],
+    ['captured less', kit, 'captured-less', {}, IN_QUESTION],
+  ])('%s', async (_name, given, reasonCode, { attempts = 0, checkFirst = false }, refusedBecause) => {
+    const runs = refusedBecause === NEVER;
+    const id = await park({ target: given, checkFirst, parked: { reasonCode, reason: 'why it waits' } });
     await change(id, sql`attempts = ${attempts}`);
+    const [told] = await explainEffectRetries(database, [id]);
+    expect((await stored(id))?.state).toBe('parked');
     const answer = await retryEffect(database, id, asked);
     expect((await stored(id))?.state).toBe(runs ? 'planned' : 'parked');
-    expect(answer).toMatchObject(
-      runs
-        ? { kind: 'resolved', as: 'again' }
-        : {
-            code: 'EFFECT_NEEDS_DECISION',
-            reason: expect.stringMatching(`why it waits\\. .*\\./bridge effects show ${id}`),
-          },
-    );
+    if (runs) {
+      expect(answer).toMatchObject({ kind: 'resolved', as: 'again' });
+      expect(told).toEqual({
+        id,
+        title: 'Mark invoice 1 paid',
+        retry: { kind: 'releases', checkFirst: (await stored(id))?.check_first },
+      });
+      return;
+    }
+    expect(answer).toMatchObject({
+      code: 'EFFECT_NEEDS_DECISION',
+      reason: `"Mark invoice 1 paid" (effect ${id}) is decided alone, because ${refusedBecause}. Look first: ./bridge effects show ${id}`,
+    });
+    // What is told beforehand is what is said on the attempt.
+    expect(told?.retry).toEqual(answer);
     // The same word about the single case is taken.
-    if (!runs) expect(await resolveEffect(database, id, again)).toMatchObject({ kind: 'resolved' });
+    expect(await resolveEffect(database, id, again)).toMatchObject({ kind: 'resolved' });
+  });
+
+  test('what a retry would do is told for every state, and nothing is said of ids that are not there', async () => {
+    const states = {
+      done: sql`state = 'done', verified = true, settled_at = clock_timestamp()`,
+      unknown: unknownFor(0),
+      planned: sql`state = 'planned'`,
+    };
+    const ids: string[] = [];
+    for (const [title, what] of Object.entries(states)) {
+      const id = await park({ title });
+      await change(id, what);
+      ids.push(id);
+    }
+    const told = await explainEffectRetries(database, [...ids, '99']);
+    expect(told.map(({ title, retry }) => [title, 'code' in retry && retry.code])).toEqual([
+      ['done', 'EFFECT_DONE'],
+      ['unknown', 'EFFECT_UNKNOWN'],
+      ['planned', 'EFFECT_ON_ITS_WAY'],
+    ]);
+    expect(await explainEffectRetries(database, [])).toEqual([]);
   });
 });
 
@@ -298,6 +338,57 @@ test('a parked event is read again once; one without a body or under way is refu
   await database.executor.execute(sql`update inbox.events set body = null`);
   expect(await reprocessEvent(database, id, asked)).toMatchObject({ code: 'EVENT_BODY_ERASED' });
   expect(await reprocessEvent(database, '77', asked)).toMatchObject({ code: 'EVENT_NOT_FOUND' });
+});
+
+test('a retry reads only a parked event again, and tells beforehand what it will say', async () => {
+  const names = ['parked', 'processed', 'ignored', 'received', 'erased'];
+  const inbox = createInbox(database);
+  const recorded = await inbox.record(
+    names.map((eventId) => ({
+      source: 'webhook',
+      peer: 'stripe',
+      eventId,
+      eventType: 'checkout.session.completed',
+      account: null,
+      livemode: false,
+      apiVersion: null,
+      objectId: null,
+      eventCreatedAt: null,
+      body: Buffer.from('{}'),
+      ignoredBecause: null,
+    })),
+  );
+  const ids = recorded.map(({ id }) => id);
+  await database.executor.execute(
+    sql`update inbox.events set state = case when event_id = 'erased' then 'parked' else event_id end, reason_code = 'X', reason = 'why',
+          finished_at = clock_timestamp(), body = case when event_id = 'erased' then null else body end where event_id <> 'received'`,
+  );
+  const told = await explainEventRetries(database, [...ids, '99']);
+  const answers = await Promise.all(ids.map((id) => retryEvent(database, id, asked)));
+  expect(answers.map((answer) => ('code' in answer ? answer.code : answer.kind))).toEqual([
+    'reprocessed',
+    'EVENT_SETTLED',
+    'EVENT_SETTLED',
+    'EVENT_ON_ITS_WAY',
+    'EVENT_BODY_ERASED',
+  ]);
+  expect(told.map(({ retry }) => retry)).toEqual([{ kind: 'releases' }, ...answers.slice(1)]);
+  expect((await inbox.list({ limit: 9 })).map(({ state }) => state).sort()).toEqual(
+    ['received', 'processed', 'ignored', 'received', 'parked'].sort(),
+  );
+  expect((await listAudit(database, { limit: 9 })).filter(({ outcome }) => outcome === 'done')).toHaveLength(1);
+});
+
+test('parked rows are read by page and by number, with what their jobs are made of, and no others', async () => {
+  const [first, second, third] = [await park({ title: 'a' }), await park({ title: 'b' }), await park({ title: 'c' })];
+  await resolveEffect(database, second, again);
+  const page = await readParked(database, 'effects', { after: '0', limit: 1 });
+  expect(page).toEqual([
+    { id: first, run: 0, eventId: null, reasonCode: 'second-payment', reason: 'paid twice', since: expect.any(Date) },
+  ]);
+  expect((await readParked(database, 'effects', { after: first, limit: 5 })).map(({ id }) => id)).toEqual([third]);
+  expect((await readParked(database, 'effects', { ids: [third, second, '99'] })).map(({ id }) => id)).toEqual([third]);
+  expect(await readParked(database, 'events', { after: '0', limit: 5 })).toEqual([]);
 });
 
 test('pause closes a scope for everybody until resume, and both are on record', async () => {

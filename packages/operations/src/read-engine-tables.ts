@@ -1,6 +1,7 @@
 import { type Database, type Executor, oneRow, rows } from '@bridge/database';
 import type { EffectState } from '@bridge/effects';
-import { sql } from 'drizzle-orm';
+import type { EventState } from '@bridge/inbox';
+import { type SQL, sql } from 'drizzle-orm';
 
 // Questions to tables of other owners that their packages do not answer yet. Reading only; all of them stand here, so
 // that a change of such a table finds its reader.
@@ -12,16 +13,53 @@ export interface EffectRow {
   state: EffectState;
   target: unknown;
   attempts: number;
+  /** It came from recovery and the peer has not been asked yet: it may have run before the bridge knew of it. */
+  checkFirst: boolean;
   reasonCode: string | null;
   reason: string | null;
 }
 
+const effectRowColumns = sql`id, kind, title, state, target, attempts, check_first as "checkFirst", reason_code as "reasonCode", reason`;
+const idArray = (ids: readonly string[]): SQL =>
+  sql`array[${sql.join(
+    ids.map((id) => sql`${id}`),
+    sql`, `,
+  )}]::text[]::bigint[]`;
+
 /** Reads an effect that is about to be decided; nobody else changes it until the transaction ends. */
 export function lockEffect(tx: Executor, id: string): Promise<EffectRow | undefined> {
-  return oneRow<EffectRow>(
-    tx,
-    sql`select id, kind, title, state, target, attempts, reason_code as "reasonCode", reason from effects.effects
-        where id = ${id} for update`,
+  return oneRow<EffectRow>(tx, sql`select ${effectRowColumns} from effects.effects where id = ${id} for update`);
+}
+
+export async function readEffectRows(database: Database, ids: readonly string[]): Promise<EffectRow[]> {
+  if (ids.length === 0) return [];
+  return rows<EffectRow>(
+    database.executor,
+    sql`select ${effectRowColumns} from effects.effects where id = any(${idArray(ids)}) order by id`,
+  );
+}
+
+/** Reads how an event that is about to be decided stands; nobody else changes it until the transaction ends. */
+export async function lockEvent(tx: Executor, id: string): Promise<EventState | undefined> {
+  const row = await oneRow<{ state: EventState }>(tx, sql`select state from inbox.events where id = ${id} for update`);
+  return row?.state;
+}
+
+export interface EventRow {
+  id: string;
+  eventId: string;
+  eventType: string;
+  state: EventState;
+  /** Its body is gone: it cannot be read again. */
+  erased: boolean;
+}
+
+export async function readEventRows(database: Database, ids: readonly string[]): Promise<EventRow[]> {
+  if (ids.length === 0) return [];
+  return rows<EventRow>(
+    database.executor,
+    sql`select id, event_id as "eventId", event_type as "eventType", state, body is null as erased from inbox.events
+        where id = any(${idArray(ids)}) order by id`,
   );
 }
 
@@ -187,22 +225,48 @@ export function readMoneyAtRisk(database: Database): Promise<MoneyAtRisk[]> {
   );
 }
 
-/** Which of these rows are parked now. */
-export async function parkedAmong(
+/** A row that waits for a person, with what its job on the queue board is made of. */
+export interface ParkedRow {
+  id: string;
+  /** Part of its job's id, together with the row's or the event's. */
+  run: number;
+  /** Of events only. */
+  eventId: string | null;
+  reasonCode: string;
+  reason: string | null;
+  /** When the effect was planned, or the event arrived. */
+  since: Date;
+}
+
+/** Those of these rows that are parked now, or the next `limit` parked ones after an id, in the order of their ids. */
+export async function readParked(
   database: Database,
   of: 'effects' | 'events',
-  ids: readonly string[],
-): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
-  const table = of === 'effects' ? sql`effects.effects` : sql`inbox.events`;
-  const found = await rows<{ id: string }>(
-    database.executor,
-    sql`select id from ${table} where state = 'parked' and id = any(array[${sql.join(
-      ids.map((id) => sql`${id}`),
-      sql`, `,
-    )}]::text[]::bigint[])`,
-  );
-  return new Set(found.map((row) => row.id));
+  which: { ids: readonly string[] } | { after: string; limit: number },
+): Promise<ParkedRow[]> {
+  if ('ids' in which && which.ids.length === 0) return [];
+  const columns =
+    of === 'effects'
+      ? sql`id, run, null as event_id, reason_code, reason, planned_at as since from effects.effects`
+      : sql`id, run, event_id, reason_code, reason, received_at as since from inbox.events`;
+  const condition =
+    'ids' in which
+      ? sql`id = any(${idArray(which.ids)}) order by id`
+      : sql`id > ${which.after}::bigint order by id limit ${which.limit}`;
+  const found = await rows<{
+    id: string;
+    run: number;
+    event_id: string | null;
+    reason_code: string;
+    reason: string | null;
+    since: string;
+  }>(database.executor, sql`select ${columns} where state = 'parked' and ${condition}`);
+  return found.map(({ event_id, reason_code, since, ...row }) => ({
+    ...row,
+    eventId: event_id,
+    reasonCode: reason_code,
+    since: new Date(since),
+  }));
 }
 
 export async function countUnverified(database: Database): Promise<number> {
@@ -252,6 +316,89 @@ export async function readSessionCensus(database: Database): Promise<SessionCens
         from session_pool.sessions`,
   );
   return row ?? { opening: 0, idle: 0, leased: 0, closing: 0 };
+}
+
+/** A right to a FileMaker session as it stands in PostgreSQL; the token stays sealed there. */
+export interface SessionRow {
+  id: string;
+  /** `opening` before the login is answered, `idle` open and not on loan, `leased`, `closing` before the logout is answered. */
+  state: 'opening' | 'idle' | 'leased' | 'closing';
+  openedAt: Date;
+  /** The last call that FileMaker answered, as far as PostgreSQL was told; null while it is opening. */
+  answeredAt: Date | null;
+  /** Who has it on loan, since when: a process as `app host:pid`, or its number when it is not known any more. */
+  leasedBy: string | null;
+  leasedAt: Date | null;
+  /** False: its holder is dead, and the session is about to be taken back. */
+  holderAlive: boolean | null;
+}
+
+export async function readSessionRows(database: Database): Promise<SessionRow[]> {
+  const found = await rows<{
+    id: string;
+    state: SessionRow['state'];
+    opened_at: string;
+    answered_at: string | null;
+    leased_by: string | null;
+    leased_at: string | null;
+    holder_alive: boolean | null;
+  }>(
+    database.executor,
+    sql`select s.id::text, case when s.state = 'open' then case when s.lease_id is null then 'idle' else 'leased' end
+            else s.state end as state,
+          s.opened_at, s.answered_at, case when s.lease_id is null then null else s.leased_at end as leased_at,
+          coalesce(w.app || ' ' || w.host || ':' || w.pid, s.leased_by) as leased_by,
+          case when s.leased_by is null then null else claims.is_alive(s.leased_by) end as holder_alive
+        from session_pool.sessions s left join claims.workers w on w.id = s.leased_by
+        order by s.id`,
+  );
+  return found.map((row) => ({
+    id: row.id,
+    state: row.state,
+    openedAt: new Date(row.opened_at),
+    answeredAt: date(row.answered_at),
+    leasedBy: row.leased_by,
+    leasedAt: date(row.leased_at),
+    holderAlive: row.holder_alive,
+  }));
+}
+
+/** Why nobody may log in to FileMaker just now, and how many places a full server has taken away for a while. */
+export interface PoolHold {
+  heldUntil: Date | null;
+  heldBecause: string | null;
+  placesTaken: number;
+  placesTakenAt: Date | null;
+}
+
+export async function readPoolHold(database: Database): Promise<PoolHold> {
+  const row = await oneRow<{
+    held_until: string | null;
+    held_because: string | null;
+    shrunk_by: number;
+    shrunk_at: string | null;
+  }>(
+    database.executor,
+    sql`select case when held_until > clock_timestamp() then held_until end as held_until,
+          case when held_until > clock_timestamp() then held_because end as held_because,
+          shrunk_by, shrunk_at from session_pool.pool`,
+  );
+  return {
+    heldUntil: date(row?.held_until ?? null),
+    heldBecause: row?.held_because ?? null,
+    placesTaken: row?.shrunk_by ?? 0,
+    placesTakenAt: date(row?.shrunk_at ?? null),
+  };
+}
+
+/** The fingerprint of the peer this database belongs to; null before the first worker has met it. */
+export async function readPeerFingerprint(database: Database, peer: 'stripe' | 'filemaker'): Promise<string | null> {
+  const column = peer === 'stripe' ? sql`stripe_fingerprint` : sql`filemaker_fingerprint`;
+  const row = await oneRow<{ print: string | null }>(
+    database.executor,
+    sql`select ${column} as print from installation.installation`,
+  );
+  return row?.print ?? null;
 }
 
 /** What the ledger of migrations says was applied; empty on a database that never saw the bridge. */

@@ -2,7 +2,7 @@ import type { Database, Executor } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
 import { z } from 'zod';
 import { auditedTransaction } from './audit';
-import { type EffectRow, lockEffect } from './read-engine-tables';
+import { type EffectRow, lockEffect, readEffectRows } from './read-engine-tables';
 
 /** Where an effect of kind `filemaker-script` goes; frozen in `effects.effects.target` when it is planned. */
 export const filemakerScriptTarget = z.object({
@@ -55,6 +55,7 @@ export type RefusalCode =
   | 'EFFECT_NEEDS_DECISION'
   | 'EVENT_NOT_FOUND'
   | 'EVENT_ON_ITS_WAY'
+  | 'EVENT_SETTLED'
   | 'EVENT_BODY_ERASED';
 
 export interface Refused {
@@ -149,6 +150,20 @@ async function again(
   objection: (effect: EffectRow) => Refused | undefined,
 ): Promise<EffectResolution> {
   if (effect.state !== 'parked') return whyNot(effect, 'again');
+  const checked = mayGoOn(effect, objection);
+  if ('code' in checked) return checked;
+  const { checkFirst } = checked;
+  const { id, title } = effect;
+  if (await createEffectStore(database).releaseParked(id, { checkFirst }, tx))
+    return { kind: 'resolved', as: 'again', id, title, checkFirst };
+  return refused('EFFECT_IN_HAND', `${nameOf(effect)} is in a worker's hand. Try again in a few seconds.`);
+}
+
+/** Whether a parked effect may be sent again, and whether FileMaker is asked before. */
+function mayGoOn(
+  effect: EffectRow,
+  objection: (effect: EffectRow) => Refused | undefined,
+): { checkFirst: boolean } | Refused {
   const log = keepsLog(effect);
   if (log === undefined) {
     return refused(
@@ -156,13 +171,7 @@ async function again(
       `Where ${nameOf(effect)} should go cannot be read, so it cannot be sent.`,
     );
   }
-  const objected = objection(effect);
-  if (objected !== undefined) return objected;
-  const checkFirst = log && !LOG_CANNOT_DECIDE.has(effect.reasonCode ?? '');
-  const { id, title } = effect;
-  if (await createEffectStore(database).releaseParked(id, { checkFirst }, tx))
-    return { kind: 'resolved', as: 'again', id, title, checkFirst };
-  return refused('EFFECT_IN_HAND', `${nameOf(effect)} is in a worker's hand. Try again in a few seconds.`);
+  return objection(effect) ?? { checkFirst: log && !LOG_CANNOT_DECIDE.has(effect.reasonCode ?? '') };
 }
 
 async function settle(
@@ -182,17 +191,38 @@ async function settle(
   );
 }
 
-/** What must not be decided by the way; undefined: it may go on with the others. */
+/** What must not be decided by the way; undefined: it may go on with the others. Why it waits stands beside it already. */
 function whyAlone(effect: EffectRow): Refused | undefined {
-  const { id, attempts, reason } = effect;
+  const { id, attempts, checkFirst } = effect;
   const code = effect.reasonCode ?? '';
-  const why = reason === null || reason === '' ? code : reason;
-  const next = `Look, then decide it alone: ./bridge effects show ${id}`;
-  if (MONEY_IN_QUESTION.has(code))
-    return refused('EFFECT_NEEDS_DECISION', `${nameOf(effect)} waits for its own decision: ${why}. ${next}`);
-  const sentUnproved = attempts > 0 && keepsLog(effect) !== true;
-  if (!sentUnproved && !LOG_CANNOT_DECIDE.has(code) && !NOT_PROVED.has(code)) return undefined;
-  return refused('EFFECT_NEEDS_DECISION', `${nameOf(effect)} may have run: ${why}. ${next}`);
+  const alone = (because: string): Refused =>
+    refused(
+      'EFFECT_NEEDS_DECISION',
+      `${nameOf(effect)} is decided alone, because ${because}. Look first: ./bridge effects show ${id}`,
+    );
+  if (MONEY_IN_QUESTION.has(code)) return alone('its money is in question');
+  // Where a log can be asked, `again` asks it before anything is sent; elsewhere only a look can tell.
+  const unproved = (attempts > 0 || checkFirst) && keepsLog(effect) !== true;
+  return unproved || LOG_CANNOT_DECIDE.has(code) || NOT_PROVED.has(code) ? alone('it may have run') : undefined;
+}
+
+/** What a retry would do with an effect; `title` is a sentence without customer data. */
+export interface ExplainedEffect {
+  id: string;
+  title: string;
+  retry: { kind: 'releases'; checkFirst: boolean } | Refused;
+}
+
+/** The rules of `retryEffect`, told beforehand; nothing is changed. Ids that are not there are left out. */
+export async function explainEffectRetries(database: Database, ids: readonly string[]): Promise<ExplainedEffect[]> {
+  return (await readEffectRows(database, ids)).map((effect) => {
+    const checked = effect.state === 'parked' ? mayGoOn(effect, whyAlone) : whyNot(effect, 'again');
+    return {
+      id: effect.id,
+      title: effect.title,
+      retry: 'code' in checked ? checked : { kind: 'releases', ...checked },
+    };
+  });
 }
 
 function whyNot(effect: EffectRow, as: Resolution): Refused {

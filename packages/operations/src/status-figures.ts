@@ -1,6 +1,6 @@
 import type { Database } from '@bridge/database';
-import { createEffectStore, type EffectState } from '@bridge/effects';
-import { type Closure, createGates } from '@bridge/gates';
+import { createEffectStore, createWaitingEffects, type EffectState, type LaneHold } from '@bridge/effects';
+import { type Closure, createGates, type MaintenanceWindow } from '@bridge/gates';
 import { createInbox, type EventState } from '@bridge/inbox';
 import { EFFECT_STATES } from './lists';
 import {
@@ -31,6 +31,8 @@ export interface StatusFigures {
   parked: { effects: number; events: number; newest: ParkedItem[] };
   /** Unknown, or waiting to ask FileMaker first, for more than an hour: they should have been settled by themselves. */
   overdue: OverdueEffects;
+  /** What has kept its lane waiting for minutes: a locked record, an answer that has not come; the longest first. */
+  holds: LaneHold[];
   closures: Closure[];
   processes: { living: LivingProcess[]; everSeen: string[] };
   filemakerSessions: SessionCensus;
@@ -39,8 +41,14 @@ export interface StatusFigures {
 const NEWEST_PARKED = 10;
 const OVERDUE_SECONDS = 3_600;
 const OLDEST_OVERDUE = 10;
+/** A record is open for a moment all the time; after so long somebody should be asked. */
+const HOLD_MS = 120_000;
+const LONGEST_HOLDS = 10;
 
-export async function readFigures(database: Database): Promise<StatusFigures> {
+export async function readFigures(
+  database: Database,
+  windows: readonly MaintenanceWindow[] = [],
+): Promise<StatusFigures> {
   const inbox = createInbox(database);
   const effects = createEffectStore(database);
   const counts: Record<EffectState, number> = { planned: 0, sending: 0, unknown: 0, parked: 0, done: 0, cancelled: 0 };
@@ -76,7 +84,8 @@ export async function readFigures(database: Database): Promise<StatusFigures> {
     },
     parked: { effects: counts.parked, events: events.parked, newest },
     overdue: await readOverdue(database, OVERDUE_SECONDS, OLDEST_OVERDUE),
-    closures: await createGates(database).closures(),
+    holds: await createWaitingEffects(database).holds({ forMs: HOLD_MS, limit: LONGEST_HOLDS }),
+    closures: await createGates(database, { windows }).closures(),
     processes: await readProcesses(database),
     filemakerSessions: await readSessionCensus(database),
   };

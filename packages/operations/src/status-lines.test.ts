@@ -11,6 +11,7 @@ const calm: StatusFigures = {
   effects: { counts: { planned: 0, sending: 0, unknown: 0, parked: 0, done: 5, cancelled: 0 }, unverifiedDone: 0 },
   parked: { effects: 0, events: 0, newest: [] },
   overdue: { unknown: 0, checkFirst: 0, oldest: [] },
+  holds: [],
   closures: [],
   processes: { living: [worker], everSeen: ['worker'] },
   filemakerSessions: { opening: 0, idle: 1, leased: 0, closing: 0 },
@@ -99,6 +100,114 @@ test('an answer that is missing for a minute is a note; after an hour it waits f
       sentence: '12 more are not settled after an hour.',
       next: './bridge effects list --state unknown',
     },
+  ]);
+});
+
+const hold = {
+  id: '7',
+  lane: 'invoice:18637',
+  title: 'Mark invoice 18637 paid',
+  because: 'refused',
+  code: 'SCRIPT_RECORD_LOCKED_301',
+  reason: 'the record is locked',
+  since: new Date(at.getTime() - 720_000),
+  sinceMs: 720_000,
+  dueAt: at,
+  behind: 2,
+  target: { layout: 'web_invoices', script: 'X' },
+  subject: { invoiceId: '18637' },
+} as const;
+
+test('a record that stays locked is put as a question to whoever has it open', () => {
+  expect(lines({ ...calm, holds: [hold] })).toEqual([
+    {
+      tone: 'waits',
+      sentence:
+        'Mark invoice 18637 paid: for 12 min somebody has had invoice 18637 (layout web_invoices) open in FileMaker. Who is it? Please save the record and leave it; the script is tried again by itself. 2 more wait behind it.',
+      next: './bridge effects show 7',
+    },
+  ]);
+});
+
+test('an answer that has not come keeps its lane waiting for all to see; after an hour it is told as overdue only', () => {
+  const unknown = {
+    ...hold,
+    because: 'unknown',
+    code: 'FILEMAKER_UNHEARD',
+    behind: 1,
+    reason: 'still at work',
+  } as const;
+  expect(lines({ ...calm, holds: [unknown] })[0]).toMatchObject({
+    tone: 'note',
+    sentence:
+      'Mark invoice 18637 paid: sent 12 min ago, and FileMaker is being asked whether it has run: still at work. 1 more waits behind it.',
+  });
+  expect(lines({ ...calm, holds: [{ ...unknown, sinceMs: 3_600_000 }] }).map(({ tone }) => tone)).toEqual(['fine']);
+});
+
+test('what FileMaker refuses for another reason is not blamed on a person', () => {
+  const refused = {
+    ...hold,
+    code: 'SCRIPT_ROLLED_BACK_5000',
+    reason: 'rolled back',
+    behind: 0,
+    subject: {},
+    target: 7,
+  };
+  expect(lines({ ...calm, holds: [refused] })[0]?.sentence).toBe(
+    'Mark invoice 18637 paid: FileMaker has refused it for 12 min: rolled back. It is tried again by itself.',
+  );
+});
+
+const closed = (rest: Partial<StatusFigures['closures'][number]>): StatusFigures => ({
+  ...calm,
+  closures: [
+    {
+      scope: 'filemaker',
+      kind: 'halt',
+      cause: 'X',
+      detail: 'seen',
+      by: 'w',
+      since: new Date(at.getTime() - 300_000),
+      ...rest,
+    },
+  ],
+});
+
+test.each([
+  ['filemaker', 'FILEMAKER_CREDENTIALS', 'fmrest', './bridge resume filemaker --why "…"'],
+  ['script:SHIP', 'FILEMAKER_SCRIPT_MISSING', 'a script of this name', './bridge resume script SHIP --why "…"'],
+  ['script:SHIP', 'FILEMAKER_LAYOUT_MISSING', 'a layout of this name', './bridge resume script SHIP --why "…"'],
+  ['script:SHIP', 'FILEMAKER_FIELD_MISSING', 'the field on the layout', './bridge resume script SHIP --why "…"'],
+  ['filemaker', 'FILEMAKER_DATA_LIMIT', 'yearly transfer', './bridge resume filemaker --why "…"'],
+  ['stripe', 'STRIPE_KEY_REFUSED', 'STRIPE_API_KEY', './bridge resume stripe --why "…"'],
+])('a halt of %s for %s says what to mend, and the command that ends it', (scope, cause, advice, next) => {
+  const [line] = lines(closed({ scope, cause }));
+  expect(line).toMatchObject({ tone: 'broken', next });
+  expect(line?.sentence).toContain(`(${cause}): seen. `);
+  expect(line?.sentence).toContain(advice);
+  expect(line?.sentence.endsWith('Then resume.')).toBe(true);
+});
+
+test('a cause that is new to this version is told without advice', () => {
+  expect(lines(closed({}))[0]?.sentence).toBe('FileMaker has been halted for 5 min (X): seen');
+});
+
+test('a maintenance window waits for nobody: it says until when, and no command', () => {
+  const window = closed({
+    kind: 'window',
+    cause: 'MAINTENANCE_WINDOW',
+    detail: 'backup, until 2026-11-22 14:00 (UTC)',
+    until: at,
+  });
+  expect(lines(window)).toEqual([
+    {
+      tone: 'note',
+      sentence:
+        'FileMaker is in its maintenance window: backup, until 2026-11-22 14:00 (UTC). Work goes on by itself then.',
+      next: null,
+    },
+    { tone: 'fine', sentence: 'Nothing waits for you.', next: null },
   ]);
 });
 

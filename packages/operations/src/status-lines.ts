@@ -1,7 +1,9 @@
+import type { LaneHold } from '@bridge/effects';
 import type { Closure } from '@bridge/gates';
 import { scopeAsTyped } from './gate-acts';
 import type { OverdueEffect } from './read-engine-tables';
 import type { ParkedItem, StatusFigures } from './status-figures';
+import { wayOut } from './ways-out';
 
 /**
  * One sentence for people. `broken`: work stands still. `waits`: a person should act. `note`: good to know. `fine`: all is
@@ -47,6 +49,7 @@ export function describeStatus(facts: {
       next: `./bridge ${figures.parked.effects > 0 ? 'effects' : 'events'} list --state parked`,
     });
   }
+  lines.push(...holdLines(figures));
   lines.push(...overdueLines(figures, at));
   const { oldestUnfinishedSeconds } = figures.inbox;
   if (oldestUnfinishedSeconds > LATE_SECONDS) {
@@ -87,18 +90,24 @@ function closureLine(closure: Closure, at: Date): StatusLine {
       next: null,
     };
   }
+  if (closure.kind === 'window') {
+    return {
+      tone: 'note',
+      sentence: `${peerName(scope)} is in its maintenance window: ${closure.detail}. Work goes on by itself then.`,
+      next: null,
+    };
+  }
   const next = `./bridge resume ${scope} --why "…"`;
-  return closure.kind === 'pause'
-    ? {
-        tone: 'waits',
-        sentence: `${peerName(scope)} has been paused for ${lasting} by ${closure.by}: ${closure.detail}`,
-        next,
-      }
-    : {
-        tone: 'broken',
-        sentence: `${peerName(scope)} has been halted for ${lasting} (${closure.cause}): ${closure.detail}`,
-        next,
-      };
+  if (closure.kind === 'pause') {
+    const sentence = `${peerName(scope)} has been paused for ${lasting} by ${closure.by}: ${closure.detail}`;
+    return { tone: 'waits', sentence, next };
+  }
+  const advice = wayOut(closure.cause);
+  return {
+    tone: 'broken',
+    sentence: `${peerName(scope)} has been halted for ${lasting} (${closure.cause}): ${closure.detail}${advice === undefined ? '' : `. ${advice} Then resume.`}`,
+    next,
+  };
 }
 
 const peerName = (scope: string): string =>
@@ -124,6 +133,42 @@ function processLines({ processes, inbox, effects }: StatusFigures): StatusLine[
     });
   }
   return lines;
+}
+
+/** An hour without an answer is told among what is overdue. */
+const OVERDUE_MS = 3_600_000;
+
+/** What keeps a lane waiting: a record that somebody has open in FileMaker, an answer that has not come. */
+function holdLines({ holds }: StatusFigures): StatusLine[] {
+  return holds
+    .filter((hold) => hold.because === 'refused' || hold.sinceMs < OVERDUE_MS)
+    .map((hold) => ({
+      tone: hold.because === 'refused' ? 'waits' : 'note',
+      sentence: holdSentence(hold),
+      next: `./bridge effects show ${hold.id}`,
+    }));
+}
+
+/** Codes that say: somebody has the record open. */
+const LOCKED = /RECORD_LOCKED/;
+
+/** Words for the one who may have the record open, and for the one who asks why an invoice does not move. */
+export function holdSentence(hold: LaneHold): string {
+  const lasting = spell(hold.sinceMs / 1_000);
+  const behind = hold.behind === 0 ? '' : ` ${hold.behind} more ${hold.behind === 1 ? 'waits' : 'wait'} behind it.`;
+  if (hold.because === 'unknown') {
+    return `${hold.title}: sent ${lasting} ago, and FileMaker is being asked whether it has run${hold.reason === null ? '' : `: ${hold.reason}`}.${behind}`;
+  }
+  if (!LOCKED.test(hold.code ?? '')) {
+    return `${hold.title}: FileMaker has refused it for ${lasting}${hold.reason === null ? '' : `: ${hold.reason}`}. It is tried again by itself.${behind}`;
+  }
+  return `${hold.title}: for ${lasting} somebody has had ${recordOf(hold)} open in FileMaker. Who is it? Please save the record and leave it; the script is tried again by itself.${behind}`;
+}
+
+function recordOf({ subject, target }: LaneHold): string {
+  const record = subject.invoiceId === undefined ? 'the record' : `invoice ${subject.invoiceId}`;
+  const layout = typeof target === 'object' && target !== null && 'layout' in target ? target.layout : undefined;
+  return typeof layout === 'string' ? `${record} (layout ${layout})` : record;
 }
 
 /** What should have been settled by asking long ago: something keeps the bridge from asking, or the answer from coming. */

@@ -1,4 +1,5 @@
 import { type Database, type MigrationSource, pendingMigrations, readMigrations } from '@bridge/database';
+import type { MaintenanceWindow } from '@bridge/gates';
 import { readLedger, readServerVersion } from './read-engine-tables';
 import { readFigures, type StatusFigures } from './status-figures';
 import { describeStatus, type StatusLine } from './status-lines';
@@ -17,11 +18,18 @@ export interface Status {
   fine: boolean;
 }
 
-/** How the bridge stands, from PostgreSQL alone: it can be asked while Redis and all processes are down. */
-export async function readStatus(database: Database, sources: readonly MigrationSource[]): Promise<Status> {
+/**
+ * How the bridge stands, from PostgreSQL alone: it can be asked while Redis and all processes are down. `windows` are the
+ * maintenance windows of the asker's configuration.
+ */
+export async function readStatus(
+  database: Database,
+  sources: readonly MigrationSource[],
+  windows: readonly MaintenanceWindow[] = [],
+): Promise<Status> {
   const [postgresql, ledger] = [await readServerVersion(database), await readLedger(database)];
   const pending = pendingMigrations(readMigrations(sources), ledger).map(({ owner, name }) => `${owner}/${name}`);
-  const figures = pending.length === 0 ? await readFigures(database) : null;
+  const figures = pending.length === 0 ? await readFigures(database, windows) : null;
   const at = new Date();
   const lines = describeStatus({ pendingMigrations: pending, figures, at });
   return {

@@ -1,70 +1,17 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   createTestDatabase,
+  type FileMakerBooks,
   type RedisService,
+  type RunningApp,
   type RunningProcess,
-  startProcess,
+  type SimulatorControl,
+  type StripeBooks,
+  startApp,
   startRedis,
+  startSimulator,
 } from '@bridge/test-services';
 
-const root = join(__dirname, '../../..');
 const WEBHOOK_SECRET = 'whsec_e2e_secret_of_the_endpoint';
-const START_MS = 30_000;
-
-/** What the FileMaker simulator's books say, as far as these tests read them. */
-export interface FileMakerBooks {
-  summary: {
-    runs: number;
-    effectsApplied: number;
-    keysApplied: number;
-    keysAppliedMoreThanOnce: string[];
-    invoicesAppliedMoreThanOnce: string[];
-    overlaps: number;
-    deletedInUse: number;
-    sessions: { opened: number; peak: number; present: number };
-    logins: { ok: number; refused: number };
-    requests: { total: number };
-  };
-  applied: Record<string, number>;
-  runs: {
-    key: string | null;
-    invoiceId: string | null;
-    payload: string;
-    sha256: string;
-    effectApplied: boolean;
-    startedAt: string;
-    answer: string;
-  }[];
-}
-
-export interface StripeBooks {
-  paidSessions: {
-    sessionId: string;
-    paymentIntentId: string | null;
-    invoiceId: string | null;
-    amountTotal: number;
-    currency: string;
-  }[];
-  events: { total: number; acknowledged: number };
-  deliveries: { attempts: number; acknowledged: number; outstanding: number; byAnswer: Record<string, number> };
-}
-
-/** The control side of a simulator: JSON in, JSON out, an error for anything but 2xx. */
-export class SimulatorControl {
-  constructor(readonly url: string) {}
-
-  async ask<Answer>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
-    const answer = await fetch(`${this.url}/_simulator${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text.slice(0, 300)}`);
-    return JSON.parse(text) as Answer;
-  }
-}
 
 export interface StandOptions {
   workers?: number;
@@ -86,6 +33,8 @@ export interface BridgeStand {
   ingress: RunningProcess;
   workers: RunningProcess[];
   startWorker(): Promise<RunningProcess>;
+  /** The control room, not started by itself. Ends with the stand. */
+  startScheduler(values?: Record<string, string>): Promise<RunningApp>;
   filemakerBooks(): Promise<FileMakerBooks>;
   stripeBooks(): Promise<StripeBooks>;
   /** Waits until FileMaker has applied so many effects; rejects when it takes longer. */
@@ -93,30 +42,6 @@ export interface BridgeStand {
   /** What an app prints; shown when a test fails. */
   tail(): string;
   stop(): Promise<void>;
-}
-
-function entry(path: string): string {
-  const file = join(root, path, 'dist/main.js');
-  if (!existsSync(file)) throw new Error(`${path} is not built; run: npm run build`);
-  return file;
-}
-
-/** The child's environment is made anew: nothing of the machine's own configuration may reach the apps. */
-function environment(values: Record<string, string>): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: process.env.HOME, ...values };
-}
-
-async function startSimulator(
-  name: 'stripe' | 'filemaker',
-  values: Record<string, string>,
-): Promise<{ process: RunningProcess; control: SimulatorControl }> {
-  const running = await startProcess(process.execPath, [entry(`testing/${name}-simulator`)], {
-    env: environment({ PORT: '0', ...values }),
-    readyWhen: (line) => line.includes('"simulator"'),
-    readyTimeoutMs: START_MS,
-  });
-  const line = running.lines.find((one) => one.includes('"simulator"')) ?? '{}';
-  return { process: running, control: new SimulatorControl((JSON.parse(line) as { url: string }).url) };
 }
 
 /** The whole bridge as it is deployed: apps and simulators as processes, a real PostgreSQL and a Redis of its own. */
@@ -158,27 +83,22 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
       FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
       ...options.env,
     };
-    const startApp = async (app: string, values: Record<string, string> = {}): Promise<RunningProcess> => {
-      const running = await startProcess(process.execPath, [entry(`apps/${app}`)], {
-        env: environment({ ...common, ...values }),
-        readyWhen: (line) => line.includes('"listening"'),
-        readyTimeoutMs: START_MS,
-      });
-      stops.push(() => running.stop(90_000));
+    const start = async (app: 'ingress' | 'worker' | 'scheduler', values: Record<string, string> = {}) => {
+      const running = await startApp(app, { ...common, ...values });
+      stops.push(() => running.process.stop(90_000));
       return running;
     };
-    const ingress = await startApp('ingress', { HOST: '127.0.0.1', PORT: '0' });
-    const listening = JSON.parse(ingress.lines.find((line) => line.includes('"listening"')) ?? '{}') as { url: string };
+    const { process: ingress, url: ingressUrl = '' } = await start('ingress', { HOST: '127.0.0.1', PORT: '0' });
     const workers: RunningProcess[] = [];
     const startWorker = async (): Promise<RunningProcess> => {
-      const worker = await startApp('worker');
+      const { process: worker } = await start('worker');
       workers.push(worker);
       return worker;
     };
     for (let started = 0; started < (options.workers ?? 1); started += 1) await startWorker();
 
     await stripe.control.ask('POST', '/endpoints', {
-      url: `${listening.url}/webhooks/stripe`,
+      url: `${ingressUrl}/webhooks/stripe`,
       secrets: [WEBHOOK_SECRET],
       enabledEvents: ['*'],
     });
@@ -187,7 +107,7 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
     const tail = (): string =>
       [ingress, ...workers].map((running) => running.lines.slice(-40).join('\n')).join('\n---\n');
     return {
-      ingressUrl: listening.url,
+      ingressUrl,
       webhookSecret: WEBHOOK_SECRET,
       databaseUrl: database.url,
       redis,
@@ -196,6 +116,7 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
       ingress,
       workers,
       startWorker,
+      startScheduler: (values) => start('scheduler', { HOST: '127.0.0.1', PORT: '0', ...values }),
       filemakerBooks: () => filemaker.control.ask('GET', '/books'),
       stripeBooks: () => stripe.control.ask('GET', '/books'),
       applied: async (count, timeoutMs) => {

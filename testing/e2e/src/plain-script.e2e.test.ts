@@ -1,4 +1,5 @@
-import { type BridgeStand, type FileMakerBooks, startBridge } from './bridge-stand';
+import type { FileMakerBooks } from '@bridge/test-services';
+import { type BridgeStand, startBridge } from './bridge-stand';
 
 /**
  * What a company gets that may not touch its script: no log, no hand-off layout, the payload in the URL. Exactly once is

@@ -1,7 +1,17 @@
+export {
+  type RunningApp,
+  type RunningSimulator,
+  SimulatorControl,
+  startApp,
+  startSimulator,
+  type Values,
+} from './bridge-programs';
+export { type EnsureChromiumOptions, ensureChromium } from './chromium';
 export { createTestDatabase } from './create-test-database';
 export { freePort } from './free-port';
 export { type EnsureRedisOptions, ensureRedisServer, type RedisServer } from './redis-server';
 export { ServiceError, type ServiceErrorCode } from './service-error';
+export type { FileMakerBooks, FileMakerSummary, StripeBooks } from './simulator-books';
 export { type PostgresOptions, type PostgresService, startPostgres, type TestDatabase } from './start-postgres';
 export { type ProcessOptions, type RunningProcess, startProcess } from './start-process';
 export { type RedisOptions, type RedisService, startRedis } from './start-redis';

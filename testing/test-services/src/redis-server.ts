@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import {
+  distributionIsDebianLike,
+  findOnPath,
+  installDebianPackage,
+  mayInstallDebianPackages,
+} from './machine-programs';
 import { ServiceError } from './service-error';
 
 /** How a Redis can be run here: a program on the PATH, or a container. */
@@ -31,34 +35,14 @@ export function ensureRedisServer(options: EnsureRedisOptions = {}): RedisServer
     fetchImage(docker, env, say);
     return { docker, image };
   }
-  if (process.getuid?.() === 0 && findOnPath('apt-get', env)) {
+  if (mayInstallDebianPackages(env)) {
     say('No redis-server found: installing Debian’s package redis-server (apt-get; its service is not started).');
-    const failure = installDebianPackage(env);
+    const failure = installDebianPackage('redis-server', env);
     const installed = findOnPath('redis-server', env);
     if (installed) return { program: installed };
     say(`apt-get could not install it: ${failure}`);
   }
   throw new ServiceError('SERVICE_NOT_INSTALLED', `Redis is missing. Install it with: ${installCommand(env)}`);
-}
-
-/** The first executable of that name on the PATH of `env`. */
-function findOnPath(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  // Daemons often live in sbin, which is not on every user's PATH.
-  const folders = [
-    ...(env.PATH ?? '').split(delimiter),
-    ...(env === process.env ? ['/usr/sbin', '/usr/local/sbin'] : []),
-  ];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
 
 function dockerAnswers(docker: string, env: NodeJS.ProcessEnv): boolean {
@@ -72,21 +56,6 @@ function fetchImage(docker: string, env: NodeJS.ProcessEnv, say: (sentence: stri
   spawnSync(docker, ['pull', '--quiet', image], { env, stdio: 'ignore', timeout: 300_000 });
 }
 
-/** RUNLEVEL=1 makes Debian's invoke-rc.d leave the new service stopped: nothing of it ever listens on 6379. */
-function installDebianPackage(env: NodeJS.ProcessEnv): string {
-  const aptEnv = { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const apt = (...args: string[]) =>
-    spawnSync('apt-get', ['-q', '-y', ...args], {
-      env: aptEnv,
-      encoding: 'utf8',
-      stdio: ['ignore', 'ignore', 'pipe'],
-      timeout: 300_000,
-    });
-  apt('update');
-  const { status, stderr, error } = apt('install', '--no-install-recommends', 'redis-server');
-  return status === 0 ? '' : (error?.message ?? stderr).trim().split('\n').slice(-1).join('');
-}
-
 function installCommand(env: NodeJS.ProcessEnv): string {
   if (process.platform === 'darwin') return 'brew install redis';
   if (findOnPath('dnf', env)) return 'sudo dnf install valkey   (older systems: sudo dnf install redis)';
@@ -94,12 +63,4 @@ function installCommand(env: NodeJS.ProcessEnv): string {
   if (findOnPath('pacman', env)) return 'sudo pacman -S valkey';
   if (distributionIsDebianLike()) return 'sudo apt-get install redis-server';
   return 'your system’s package redis or valkey, or start Docker';
-}
-
-function distributionIsDebianLike(): boolean {
-  try {
-    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-import { EFFECT_STATES, listEffects } from '@bridge/operations';
+import { EFFECT_STATES, holdSentence, type ListedEffect, listEffects } from '@bridge/operations';
 import { type Command, Option } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
@@ -34,11 +34,17 @@ async function run(filter: { state?: EffectState; limit: number }): Promise<Comm
               { heading: 'What', cell: (effect) => effect.title, least: 24 },
               { heading: 'Tries', cell: (effect) => String(effect.attempts) },
               { heading: `Planned (${output.timeZone})`, cell: (effect) => output.time(effect.plannedAt) },
-              { heading: 'Why', cell: (effect) => effect.reason ?? effect.reasonCode ?? '', least: 16 },
+              { heading: 'Why', cell: whyOf, least: 16 },
             ],
             output,
           ),
   };
+}
+
+/** What keeps its lane waiting is told with its age; the title stands in a column of its own. */
+function whyOf({ hold, title, reason, reasonCode }: ListedEffect): string {
+  if (hold !== null) return holdSentence(hold).replace(`${title}: `, '');
+  return reason ?? reasonCode ?? '';
 }
 
 export function addEffectsList(effects: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {

@@ -42,7 +42,7 @@ function counted(counts: Readonly<Record<string, number>>): string {
 
 async function run(): Promise<CommandResult> {
   const { status, timeZone } = await withDatabase(async ({ database, config }) => ({
-    status: await readStatus(database, migrationSources),
+    status: await readStatus(database, migrationSources, config.windows),
     timeZone: config.timezone,
   }));
   return { fine: status.fine, json: status, timeZone, text: (output) => describe(status, output) };

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bridgeFileSchema, type FactScript, type FilemakerConfig } from '@bridge/config';
+import {
+  createFileMakerClient,
+  type FileMakerClient,
+  type FileMakerEndpoint,
+  FileMakerError,
+  judgeApiCode,
+  judgeTransport,
+} from '@bridge/filemaker-client';
+import type { PayloadProfile } from '@bridge/payload-builder';
+import { createSessionOpener as createWorkersOpener } from '../../../../apps/worker/src/session-opener';
+import { payloadProfile } from '../../../../flows/invoices/decide-payment';
+import { CART_LINES_MEASURED_MAX, measureCartLines, payloadProfileOf } from './cart-lines';
+import { FILEMAKER_FAULT_CODES, fault } from './faults';
+import { judgeAccount, judgeScripts } from './judge-names';
+import { createSessionOpener, sessionTokenKeys } from './session-opener';
+
+const settings = bridgeFileSchema.parse({}).invoices.payload;
+const full: PayloadProfile = payloadProfileOf(settings);
+const client = createFileMakerClient({
+  url: 'https://fm.example.com',
+  database: 'Shop',
+  username: 'bridge',
+  password: 'x',
+  timeoutMs: 1_000,
+});
+afterAll(() => client.close());
+const urlLength = (parameter: string): number =>
+  client.scriptUrlLength({ layout: 'web_invoices', script: 'STRIPE_PAYMENTLINK_SUCCESS', parameter });
+
+describe('cart lines that fit into a URL', () => {
+  test('one line more does not fit, and the shorter payload carries more lines', () => {
+    const measured = measureCartLines(full, urlLength);
+    expect(measured.fit).toBeGreaterThanOrEqual(1);
+    expect(measured.urlCharacters).toBeLessThanOrEqual(2_000);
+    // A line of a usual cart takes more than a hundred characters of URL.
+    expect(measured.urlCharacters).toBeGreaterThan(2_000 - 400);
+    const article = measureCartLines({ ...full, fields: 'article' }, urlLength);
+    expect(article.fit).toBeGreaterThan(measured.fit);
+  });
+
+  test('a URL that is too long without any line fits none, and one without limit ends the count', () => {
+    expect(measureCartLines(full, (parameter) => urlLength(parameter) + 2_000).fit).toBe(0);
+    expect(measureCartLines(full, () => 1).fit).toBe(CART_LINES_MEASURED_MAX);
+  });
+
+  test('the profile is the one that the invoices flow sends with', () => {
+    const other = bridgeFileSchema.parse({
+      invoices: {
+        payload: { fields: 'article', unit_price: 'line_total', shipping_item: { code: 'S', name: 'Freight' } },
+      },
+    }).invoices.payload;
+    for (const payload of [settings, other]) {
+      const flow = payloadProfile({ payload } as Parameters<typeof payloadProfile>[0]);
+      expect(payloadProfileOf(payload)).toEqual(flow);
+    }
+  });
+});
+
+describe('what the worker does with sessions, the check does too', () => {
+  const endpoints: FileMakerEndpoint[] = ['login', 'logout', 'validateSession'];
+  const errors: unknown[] = [
+    new Error('anything else'),
+    ...endpoints.flatMap((endpoint) => [
+      ...['212', '214', '802', '812', '956', '952', '1212', '1701', '1703', '1711', '104', '951', '3', '99999'].map(
+        (apiCode) =>
+          new FileMakerError(judgeApiCode(endpoint, { apiCode, apiMessage: 'text', httpStatus: 500 }), {
+            endpoint,
+            apiCode,
+            httpStatus: 500,
+          }),
+      ),
+      ...(['connect-failed', 'certificate', 'deadline', 'connection-lost', 'answer-unreadable'] as const).flatMap(
+        (kind) =>
+          [undefined, 200, 401, 404, 405, 502].map((httpStatus) => {
+            const sent = kind !== 'connect-failed' && kind !== 'certificate';
+            const judgement = judgeTransport(endpoint, { fault: kind, sent, httpStatus });
+            return new FileMakerError(judgement, { endpoint, fault: kind, httpStatus });
+          }),
+      ),
+    ]),
+  ];
+  const ended = async (work: Promise<unknown>): Promise<unknown> =>
+    work.then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+
+  test.each(errors.map((error, index) => [index, error] as const))('error %i', async (_index, error) => {
+    const failing = {
+      login: () => Promise.reject(error),
+      logout: () => Promise.reject(error),
+      validateSession: () => Promise.reject(error),
+    } as unknown as FileMakerClient;
+    const [ours, theirs] = [createSessionOpener(failing), createWorkersOpener(failing)];
+    expect(ours.classify(error)).toBe(theirs.classify(error));
+    expect(await ended(ours.open())).toEqual(await ended(theirs.open()));
+    expect(await ended(ours.close('token'))).toEqual(await ended(theirs.close('token')));
+    expect(await ended(ours.validate('token'))).toEqual(await ended(theirs.validate('token')));
+  });
+
+  test.each([true, false, undefined])('a session in use: %s', async (inUse) => {
+    const answering = { validateSession: async () => ({ inUse }) } as unknown as FileMakerClient;
+    expect(await createSessionOpener(answering).validate('t')).toBe(await createWorkersOpener(answering).validate('t'));
+  });
+
+  test('tokens are sealed with the same keys', () => {
+    const worker = readFileSync(join(__dirname, '../../../../apps/worker/src/create-worker.ts'), 'utf8');
+    const ours = readFileSync(join(__dirname, 'session-opener.ts'), 'utf8');
+    const derived = /hkdfSync\([^)]*\)/.exec(worker)?.[0];
+    expect(derived).toContain('filemaker.password');
+    expect(ours).toContain(derived);
+    const given = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    expect(sessionTokenKeys({ tokenKeys: given } as unknown as FilemakerConfig)).toEqual(given);
+    const [key] = sessionTokenKeys({ username: 'bridge', password: 'secret' } as FilemakerConfig);
+    expect(key).toHaveLength(32);
+  });
+});
+
+describe('names', () => {
+  const paid: FactScript = { layout: 'web_invoices', script: 'PAID', contract: 'kit', probe: undefined };
+  const seen = (layouts: string[], scripts: string[]) => ({ layouts: new Set(layouts), scripts });
+  const codes = ({ faults }: { faults: { code: string; about: string | null }[] }) =>
+    faults.map(({ code, about }) => [code, about]);
+
+  test('a script that stands twice in the file is a fault: which of them runs is not defined', () => {
+    expect(codes(judgeScripts(seen(['web_invoices'], ['PAID', 'PAID', 'OTHER']), [paid]))).toEqual([
+      ['SCRIPT_NAMED_TWICE', 'PAID'],
+    ]);
+  });
+
+  test('each missing layout and script is told once, however many facts need it', () => {
+    const wanted = [paid, { ...paid, script: 'REFUND' }];
+    expect(codes(judgeScripts(seen([], ['PAID']), wanted))).toEqual([
+      ['LAYOUT_MISSING', 'web_invoices'],
+      ['SCRIPT_MISSING', 'REFUND'],
+    ]);
+  });
+
+  test('what log, hand-off and probes need is not too much; of a long list the first names are shown', () => {
+    const probe = { layout: 'probe', field: 'id', match: 'checkout_session_id' } as const;
+    const filemaker = {
+      log: { layout: 'log', keyField: 'k', stateField: 's', resultField: 'r' },
+      handoffLayout: 'handoff',
+    };
+    const needed = ['web_invoices', 'log', 'handoff', 'probe'];
+    expect(codes(judgeAccount(seen(needed, ['PAID']), [{ ...paid, probe }], filemaker))).toEqual([]);
+    const more = Array.from({ length: 11 }, (_, index) => `more ${index}`);
+    expect(codes(judgeAccount(seen([...needed, ...more], ['PAID', 'X']), [{ ...paid, probe }], filemaker))).toEqual([
+      ['MORE_LAYOUTS_THAN_NEEDED', `${more.slice(0, 8).join(', ')} and 3 more`],
+      ['MORE_SCRIPTS_THAN_NEEDED', 'X'],
+    ]);
+  });
+});
+
+test.each(FILEMAKER_FAULT_CODES.map((code) => [code]))(
+  '%s says what, why and what to do, in whole sentences',
+  (code) => {
+    const told = fault(code, 'ABOUT');
+    for (const text of [told.what, told.why]) expect(text).toMatch(/^["A-ZAW].*[.]$/);
+    expect(told.todo.length).toBeGreaterThan(10);
+    expect(JSON.stringify(told)).not.toContain('{about}');
+  },
+);
+
+test('every code is planted in a test of its own, as a process', () => {
+  const planted = readFileSync(join(__dirname, '../../../cli/src/filemaker.e2e.test.ts'), 'utf8');
+  // The simulator cannot have two scripts of one name; above.
+  const missing = FILEMAKER_FAULT_CODES.filter((code) => code !== 'SCRIPT_NAMED_TWICE' && !planted.includes(code));
+  expect(missing).toEqual([]);
+});
