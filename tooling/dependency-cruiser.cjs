@@ -8,6 +8,9 @@ const engine = '^packages/(claims|gates|installation|inbox|effects|jobs|flow|ope
 const billing = '^packages/(stripe-mirror|dunning|notices)/';
 const faces = '^packages/(cli|console)/';
 const tests = '[.]test[.]ts$|/tests/';
+const shipped = '^(apps|packages|flows)/';
+/** An import of types alone leaves nothing in the compiled file. */
+const values = { dependencyTypesNot: ['type-only'] };
 
 module.exports = {
   forbidden: [
@@ -112,6 +115,51 @@ module.exports = {
       from: { path: '^((?:packages|apps|testing)/[^/]+)/src/', pathNot: ['src/index[.]ts$', tests] },
       to: { path: '^$1/src/index[.]ts$' },
     },
+    // The next five keep docs/decisions/0012-crash-points.md true: what commits or calls somebody outside does so in a
+    // wrapper that tells of it, so that a test can kill the process exactly there. Types may be imported anywhere.
+    {
+      name: 'commits-in-one-place',
+      comment: 'PostgreSQL is reached through packages/database, which tells of every commit.',
+      severity: 'error',
+      from: { path: shipped, pathNot: [tests, '^packages/database/src/(database|migrate|prepared-statement)[.]ts$'] },
+      to: { path: '(^|/)node_modules/(pg|pg-pool|pg-native)/|^(pg|pg-pool|pg-native)$', ...values },
+    },
+    {
+      name: 'filemaker-calls-in-one-place',
+      comment: 'FileMaker is called through packages/filemaker-client, which tells of every request.',
+      severity: 'error',
+      from: { path: shipped, pathNot: [tests, '^packages/filemaker-client/src/http-exchange[.]ts$'] },
+      to: { path: '(^|/)node_modules/undici/|^undici$', ...values },
+    },
+    {
+      name: 'stripe-calls-in-one-place',
+      comment: 'Stripe is called through packages/stripe-client, whose network side tells of every request.',
+      severity: 'error',
+      from: { path: shipped, pathNot: [tests, '^packages/stripe-client/src/'] },
+      to: { path: '(^|/)node_modules/stripe/|^stripe$', ...values },
+    },
+    {
+      name: 'redis-calls-in-one-place',
+      comment: 'Redis connections are opened in packages/jobs, which tells of every command that writes.',
+      severity: 'error',
+      from: { path: shipped, pathNot: [tests, '^packages/jobs/src/'] },
+      to: { path: '(^|/)node_modules/(ioredis|bullmq)/|^(ioredis|bullmq)$', ...values },
+    },
+    {
+      name: 'network-in-one-place',
+      comment: 'The rest of the network: the servers, and the network side of the Stripe client.',
+      severity: 'error',
+      from: {
+        path: shipped,
+        pathNot: [
+          tests,
+          '^packages/stripe-client/src/deadline-http-client[.]ts$',
+          '^packages/observability/src/create-ops-server[.]ts$',
+          '^apps/(ingress/src/create-server|scheduler/src/console-server)[.]ts$',
+        ],
+      },
+      to: { path: '^(node:)?(https?|http2|net|tls|dgram)$', ...values },
+    },
     {
       name: 'resolvable',
       comment: 'An import that leads nowhere.',
@@ -124,7 +172,7 @@ module.exports = {
     // TypeScript 7 has no compiler API that this tool could use.
     parser: 'swc',
     tsPreCompilationDeps: true,
-    exclude: { path: '(^|/)(dist|node_modules)/' },
+    exclude: { path: '^(apps|packages|testing)/[^/]+/dist/|^flows/dist/|^node_modules/@bridge/' },
     doNotFollow: { path: 'node_modules' },
     webpackConfig: { fileName: 'tooling/resolve-workspaces.cjs' },
     enhancedResolveOptions: {

@@ -72,6 +72,24 @@ function cut(client: PoolClient): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
+/**
+ * With a callback and not a promise, so that somebody listens from the first moment on. A connection can go from one user
+ * to the next in the middle of what the server has sent; when a farewell stands in the same packet (57P01, PostgreSQL is
+ * being stopped), a promise's user comes too late, and the error ends the process.
+ */
+function checkOut(pool: Pool, onError: (error: Error) => void): Promise<PoolClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) {
+        reject(error ?? new Error('the pool gave no connection'));
+        return;
+      }
+      client.on('error', onError);
+      resolve(client);
+    });
+  });
+}
+
 export function createDatabase(options: DatabaseOptions): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
   const pool = new Pool({
@@ -98,14 +116,13 @@ export function createDatabase(options: DatabaseOptions): Database {
    * caller's statements would run, unnoticed, in a transaction that nobody commits.
    */
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
     let broken: Error | undefined;
     // The pool listens to idle connections only; an error that nobody hears would end the process.
     const onError = (error: Error): void => {
       broken = error;
       onConnectionError(error);
     };
-    client.on('error', onError);
+    const client = await checkOut(pool, onError);
     const noted = noteStatements(client);
     try {
       await client.query('begin');

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { tellCommit } from './commit-points';
 
 /** The migrations of one owner: a folder of `NNNN-what-it-does.sql`, applied in order of name. */
 export interface MigrationSource {
@@ -144,7 +145,7 @@ async function apply(client: Client, migration: Migration): Promise<void> {
       migration.name,
       migration.sha256,
     ]);
-    await client.query('commit');
+    await tellCommit([migration.text, 'insert into bridge.migrations'], () => client.query('commit'));
   } catch (cause) {
     // When the connection is gone, so is the transaction: the first error is the one to tell.
     await client.query('rollback').catch(() => undefined);

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DrizzleQueryError, type SQL } from 'drizzle-orm';
 import { PgDialect } from 'drizzle-orm/pg-core';
-import { type CustomTypesConfig, type QueryResult, types } from 'pg';
-import type { Executor } from './database';
+import { type CustomTypesConfig, type Pool, type PoolClient, type QueryResult, types } from 'pg';
 
 /**
  * Statements of a process that get a name. Texts are written in the code, so there are a few hundred; a statement whose
@@ -33,7 +32,10 @@ const parsers: CustomTypesConfig = {
 };
 
 /** Runs one statement, prepared where its text is short enough to be one of ours. Errors are drizzle's. */
-export async function runPrepared(executor: Executor, query: SQL): Promise<QueryResult<Record<string, unknown>>> {
+export async function runPrepared(
+  executor: { readonly $client: Pool | PoolClient },
+  query: SQL,
+): Promise<QueryResult<Record<string, unknown>>> {
   const { sql: text, params } = dialect.sqlToQuery(query);
   const name = nameOf(text);
   try {

@@ -25,8 +25,8 @@ const SEED = process.env.SEED === undefined ? {} : { seed: Number(process.env.SE
 const LIMIT =
   process.env.MINUTES === undefined ? {} : { interruptAfterTimeLimit: Number(process.env.MINUTES) * 60_000 };
 const PATH = process.env.FCPATH === undefined ? {} : { path: process.env.FCPATH, endOnFailure: true };
-const COMMANDS_MAX = 60;
-const LANES = ['invoice:1', 'invoice:2', null] as const;
+const COMMANDS_MAX = 100;
+const LANES = ['invoice:1', 'invoice:2', 'invoice:3', null] as const;
 const WORKERS = 3;
 
 let database: Database;
@@ -322,6 +322,7 @@ class World {
       if (row.state === 'done' && this.applied(row.key) === 0 && !this.personDone.has(row.key))
         this.broken.push(`${row.key} is done and was never applied`);
       if (before === undefined || before.state === row.state) continue;
+      if (row.state === 'unknown') seen.unknown += 1;
       if (before.state === 'done' || before.state === 'cancelled')
         this.broken.push(`${row.key} went from ${before.state} to ${row.state}`);
       if (before.state === 'parked' && !byPerson && row.state !== 'done')
@@ -340,6 +341,13 @@ function describeFault(fault: unknown): string {
 }
 
 let world: World;
+
+const unfinished = ['planned', 'sending', 'unknown'];
+/** Up to the sending of a planned effect there are five; of an unknown one, ten. */
+const STEPS_BEFORE_TROUBLE = [0, 1, 2, 3, 4, 5, 5, 5, 6, 8, 10] as const;
+
+/** How lively the lives were. */
+const seen = { runs: 0, commands: 0, unknown: 0, applied: 0, done: 0, parked: 0, crashes: 0, sendings: 0 };
 
 /** What a command is given: numbers that pick among what is there. */
 interface Given {
@@ -387,9 +395,9 @@ const passTime = () =>
 
 const commands: Record<string, { weight: number; byPerson?: boolean; run(given: Given): Promise<void> }> = {
   plan: {
-    weight: 5,
+    weight: 12,
     run: ({ one, two, dice }) =>
-      planOne(`fact:${one % 8}`, pick(LANES, two) ?? null, { checkFirst: dice >= 80, parked: dice < 6 }),
+      planOne(`fact:${dice % 30}`, pick(LANES, two) ?? null, { checkFirst: one >= 10, parked: one === 0 }),
   },
   startTurn: {
     weight: 9,
@@ -399,6 +407,20 @@ const commands: Record<string, { weight: number; byPerson?: boolean; run(given: 
       if (worker === undefined || row === undefined) return;
       if (dice < 80) await passTime();
       await startTurn(worker, row);
+    },
+  },
+  /** A turn that gets so far without trouble, and then meets what the dice say; it may be over before. */
+  runTurn: {
+    weight: 16,
+    run: async ({ one, two, dice }) => {
+      const rows = (await readRows()).filter((row) => unfinished.includes(row.state) && row.claimed_by === null);
+      const [worker, row] = [pick(liveWorkers(), two), pick(rows, one)];
+      if (worker === undefined || row === undefined) return;
+      await passTime();
+      const turn = await startTurn(worker, row);
+      const steps = pick(STEPS_BEFORE_TROUBLE, dice) ?? 0;
+      for (let step = 0; step < steps; step += 1) await turn.go(0);
+      await turn.go(dice);
     },
   },
   /** A worker stands still in mid-turn, is taken for dead, and another takes its effect up. Later it may go on. */
@@ -546,8 +568,6 @@ const commands: Record<string, { weight: number; byPerson?: boolean; run(given: 
   },
 };
 
-const unfinished = ['planned', 'sending', 'unknown'];
-
 /** What a worker without trouble does in a second: sweep, and a turn for all that is due. Returns how many turns. */
 async function oneRound(worker: ModelWorker): Promise<number> {
   for (const live of liveWorkers()) await store.recoverLost(live.id, () => live.engine.inHand());
@@ -594,11 +614,13 @@ async function calmDown(): Promise<void> {
 }
 
 type Model = Record<string, never>;
+
 const command = (name: string, { byPerson = false, run }: { byPerson?: boolean; run(given: Given): Promise<void> }) =>
   fc.record({ one: fc.nat(11), two: fc.nat(11), dice: fc.nat(99) }).map(
     (given): fc.AsyncCommand<Model, Model> => ({
       check: () => true,
       run: async () => {
+        seen.commands += 1;
         await run(given);
         await world.look(byPerson);
       },
@@ -610,7 +632,6 @@ test('whatever dies, stalls or is lost: no key is applied twice, every effect en
   const arbitraries = Object.entries(commands).flatMap(([name, one]) =>
     Array.from({ length: one.weight }, () => command(name, one)),
   );
-  const seen = { runs: 0, applied: 0, done: 0, parked: 0, crashes: 0, sendings: 0 };
   await fc.assert(
     fc.asyncProperty(fc.commands(arbitraries, { maxCommands: COMMANDS_MAX, size: 'max' }), async (given) => {
       await ask('delete from effects.attempts');

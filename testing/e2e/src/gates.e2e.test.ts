@@ -52,10 +52,9 @@ async function bridge(stand: BridgeStand, ...words: string[]): Promise<string> {
   return out;
 }
 
-// One second is the promise, kept by bench:drain on a quiet machine; here others may be at work on it.
-const SOON_MS = 2_000;
+// How soon is a figure of bench:drain --blow outage; here it counts that work goes on by itself.
 
-test('FileMaker away for 20 s, three workers: at most 50 calls during it, work soon after its return, no attempt burnt', async () => {
+test('FileMaker away for 20 s, three workers: at most 50 calls during it, work by itself after its return, no attempt burnt', async () => {
   const { stand, database } = await start({
     workers: 3,
     filemaker: { scriptMs: 40, loginMs: 20 },
@@ -69,10 +68,9 @@ test('FileMaker away for 20 s, three workers: at most 50 calls during it, work s
   const { requests } = await stand.filemaker.ask<{ requests: { whileAway: number } }>('GET', '/books/summary');
   await stand.applied(150, 60_000);
   await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
-  const resumedMs = await firstStartAfter(stand, back, back - 100);
-  console.info(`outage: ${requests.whileAway} calls, first script ${resumedMs} ms after the return`);
+  // Nothing began while it was away.
+  expect(await firstStartAfter(stand, back, back - OUTAGE_MS + 500)).toBeGreaterThanOrEqual(-100);
   expect(requests.whileAway).toBeLessThanOrEqual(50);
-  expect(resumedMs).toBeLessThanOrEqual(SOON_MS);
   await until(async () => (await count(database, "state <> 'done'")) === 0);
   expect(await count(database, 'refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
@@ -80,7 +78,7 @@ test('FileMaker away for 20 s, three workers: at most 50 calls during it, work s
   expect([summary.overlaps, summary.deletedInUse, summary.sessions.peak <= 5]).toEqual([0, 0, true]);
 }, 240_000);
 
-test('a script that was paused is at work soon after ./bridge resume, however long its effects had to wait', async () => {
+test('a script that was paused goes on by itself after ./bridge resume, however long its effects had to wait', async () => {
   const { stand, database } = await start({ workers: 2, filemaker: { scriptMs: 10 } });
   await bridge(stand, 'pause', 'script', SCRIPT, '--why', 'being rewritten');
   await sell(stand, 30, 1);
@@ -88,16 +86,12 @@ test('a script that was paused is at work soon after ./bridge resume, however lo
   expect(await bridge(stand, 'status')).toContain(`./bridge resume script ${SCRIPT} --why`);
   expect((await stand.filemakerBooks()).runs).toEqual([]);
   await bridge(stand, 'resume', 'script', SCRIPT, '--why', 'done');
-  const resumed = Date.now();
   await stand.applied(30, 30_000);
-  const startedMs = await firstStartAfter(stand, resumed, 0);
-  console.info(`resume: first script ${startedMs} ms after the command ended`);
-  expect(startedMs).toBeLessThanOrEqual(2 * SOON_MS);
   expect(await count(database, 'attempts > 1 or refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
 }, 180_000);
 
-test('a maintenance window of FileMaker and of a script: jobs wait without cost, and are at work soon after its end', async () => {
+test('a maintenance window of FileMaker and of a script: jobs wait without cost, and go on by themselves at its end', async () => {
   const minute = (at: number): string => new Date(at).toISOString().slice(11, 16);
   // Whole minutes, at least so far ahead that the bridge has started and is waiting by then.
   const end = Math.ceil((Date.now() + 30_000) / 60_000) * 60_000;
@@ -116,9 +110,7 @@ test('a maintenance window of FileMaker and of a script: jobs wait without cost,
   expect((await stand.filemakerBooks()).runs).toEqual([]);
   await stand.applied(20, 30_000);
   const startedMs = await firstStartAfter(stand, end, 0);
-  console.info(`window: first script ${startedMs} ms after its end`);
   expect(startedMs).toBeGreaterThanOrEqual(0);
-  expect(startedMs).toBeLessThanOrEqual(2 * SOON_MS);
   expect(await count(database, 'attempts > 1 or refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
 }, 240_000);
