@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { createLogger, createMetrics } from '@bridge/observability';
-import { createApp, type WebhookOutcome } from './create-app';
+import { createApp } from './create-app';
 import { createPublicServer, type PublicServer, type ServerLimits } from './create-server';
 import { NotStoredError, type Recorded } from './delivery-batcher';
 import type { Delivery } from './read-event';
 import type { Rejection } from './rejection-recorder';
+import type { WebhookOutcome } from './webhook-handler';
 
 const secret = 'whsec_http';
 const event = {
@@ -170,6 +171,29 @@ describe('a genuine webhook', () => {
     expect(lines.join('')).toContain('webhook not stored');
     expect(lines.join('')).not.toContain('zq9');
   });
+
+  test.each(['/webhooks/stripe', '/webhooks/stripe/', '/webhooks/stripe?endpoint=1', '/Webhooks/Stripe'])(
+    'posted to %s is taken, and a bug of ours is answered 500 with a log line and without its text',
+    async (path) => {
+      let broken = false;
+      const { url, count, lines } = await setup({
+        record: async ({ eventId }) => {
+          if (broken) throw new TypeError('zq9 is not a function');
+          return { id: '1', eventId, outcome: 'new', state: 'received' };
+        },
+      });
+      const post = (): Promise<Response> =>
+        fetch(`${url}${path}`, { method: 'POST', body: text, headers: { 'stripe-signature': sign(text) } });
+      const taken = await post();
+      expect([taken.status, await taken.json(), await count('new')]).toEqual([200, { received: true }, 1]);
+      broken = true;
+      const failed = await post();
+      expect([failed.status, await failed.json()]).toEqual([500, { error: 'INTERNAL' }]);
+      expect(lines.filter((line) => line.includes('request failed'))).toHaveLength(1);
+      broken = false;
+      expect((await post()).status).toBe(200);
+    },
+  );
 
   test('is refused with 503 while other bodies fill the memory set aside, and taken once they are done', async () => {
     const held: { delivery: Delivery; commit(recorded: Recorded): void }[] = [];

@@ -1,61 +1,38 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Logger, type Metrics, rateLimitedLog } from '@bridge/observability';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler } from 'express';
 import helmet from 'helmet';
-import { type DeliveryBatcher, NotStoredError } from './delivery-batcher';
-import { BodyRefusedError, createByteBudget, readBody } from './read-body';
-import { type EventExpectations, readEvent } from './read-event';
-import type { RejectionRecorder } from './rejection-recorder';
-import { signatureFault } from './verify-signature';
+import { sendJson } from './send-json';
+import { createWebhookHandler, type WebhookParts } from './webhook-handler';
 
-export const bodyBytesMax = 1024 * 1024;
-/** All bodies in hand together; more are refused with 503. */
-const allBodiesBytesMax = 128 * 1024 * 1024;
+const webhookPath = '/webhooks/stripe';
 
-/** `bridge_webhooks_total{outcome}`. */
-export type WebhookOutcome =
-  | 'new'
-  | 'duplicate'
-  | 'ignored'
-  | 'bad_signature'
-  | 'bad_body'
-  | 'too_large'
-  | 'bad_method'
-  | 'not_stored'
-  | 'aborted'
-  | 'malformed_http';
-
-export interface AppParts {
-  batcher: Pick<DeliveryBatcher, 'record'>;
-  rejections: Pick<RejectionRecorder, 'record'>;
-  /** Signing secrets, each accepted. */
-  secrets: readonly string[];
-  expectations: EventExpectations;
-  logger: Logger;
-  webhooks: ReturnType<Metrics['webhooksTotal']>;
-  seconds: ReturnType<Metrics['webhookSeconds']>;
-  /** True while draining: answers then ask the client to close the connection. */
-  draining?: () => boolean;
-  now?: () => number;
-  allBodiesBytesMax?: number;
+/**
+ * The public HTTP side, without a port. Every answer is JSON, none is a redirect.
+ *
+ * A webhook at exactly its address goes straight to its handler: express and helmet would take a tenth of what the
+ * whole request costs, for a route that needs no routing and a caller that is no browser. Everything else, odd
+ * spellings of the same address included, goes through express.
+ */
+export function createApp(parts: WebhookParts): RequestListener {
+  const handle = createWebhookHandler(parts);
+  const others = createOtherRoutes(parts, handle);
+  return (request, response) => {
+    if (request.method !== 'POST' || request.url !== webhookPath) others(request, response);
+    else handle(request, response).catch((error: unknown) => answerFault(parts, error, response));
+  };
 }
 
-interface Answer {
-  status: number;
-  outcome: WebhookOutcome;
-  /** Undefined: `{"received":true}`. */
-  error?: string;
-}
-
-/** The public HTTP side, without a port. Every answer is JSON, none is a redirect. */
-export function createApp(parts: AppParts): Express {
+function createOtherRoutes(
+  parts: WebhookParts,
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(helmet());
   app
-    .route('/webhooks/stripe')
-    .post(createWebhookHandler(parts))
+    .route(webhookPath)
+    .post(handle)
     .all((request, response) => {
       request.resume();
       parts.webhooks.inc({ outcome: 'bad_method' });
@@ -66,99 +43,17 @@ export function createApp(parts: AppParts): Express {
     request.resume();
     sendJson(response, 404, { error: 'NOT_FOUND' });
   });
-  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) => {
-    // Express itself refuses paths it cannot decode, with a status of its own; anything else is a bug of ours.
-    const status: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined;
-    const refused = typeof status === 'number' && status >= 400 && status < 500;
-    if (!refused) parts.logger.error({ err: error }, 'request failed');
-    if (response.headersSent) response.destroy();
-    else sendJson(response, refused ? status : 500, { error: refused ? 'BAD_REQUEST' : 'INTERNAL' });
-  };
+  const onError: ErrorRequestHandler = (error: unknown, _request, response, _next) =>
+    answerFault(parts, error, response);
   app.use(onError);
   return app;
 }
 
-function createWebhookHandler(parts: AppParts) {
-  const now = parts.now ?? Date.now;
-  const budget = createByteBudget(parts.allBodiesBytesMax ?? allBodiesBytesMax);
-  const logRefusal = rateLimitedLog(parts.logger, { message: 'webhook refused' });
-  const logNotStored = rateLimitedLog(parts.logger, { message: 'webhook not stored', level: 'error' });
-  const logOtherLivemode = rateLimitedLog(parts.logger, {
-    message: 'event of the other mode: a test endpoint points at a live bridge, or the other way round',
-  });
-
-  /** Refusals of what claimed to be a webhook are kept; a client that went away or a full house is not its fault. */
-  function refuse(
-    request: IncomingMessage,
-    status: number,
-    outcome: WebhookOutcome,
-    code: string,
-    bytes: number,
-  ): Answer {
-    const remote = request.socket.remoteAddress;
-    parts.rejections.record({ reason: code, bytes, ...(remote === undefined ? {} : { remote }) });
-    logRefusal({ code, status, bytes, remote });
-    return { status, outcome, error: code };
-  }
-
-  async function judgeAndStore(request: IncomingMessage, body: Buffer): Promise<Answer> {
-    const headers = request.headersDistinct['stripe-signature'] ?? [];
-    const fault =
-      headers.length > 1
-        ? 'SIGNATURE_MALFORMED'
-        : signatureFault(body, headers[0], parts.secrets, Math.floor(now() / 1_000));
-    if (fault !== undefined) return refuse(request, 400, 'bad_signature', fault, body.length);
-    const delivery = readEvent(body, parts.expectations);
-    if ('fault' in delivery) return refuse(request, 400, 'bad_body', delivery.fault, body.length);
-    const { eventId, eventType, ignoredBecause } = delivery;
-    try {
-      const recorded = await parts.batcher.record(delivery);
-      if (ignoredBecause === 'OTHER_LIVEMODE') logOtherLivemode({ eventId, eventType, livemode: delivery.livemode });
-      parts.logger.debug({ eventId, eventType, inboxId: recorded.id, outcome: recorded.outcome }, 'webhook stored');
-      const ignored = recorded.outcome === 'new' && ignoredBecause !== null;
-      return { status: 200, outcome: ignored ? 'ignored' : recorded.outcome };
-    } catch (error) {
-      if (!(error instanceof NotStoredError)) throw error;
-      logNotStored({ err: error, eventId, eventType });
-      return { status: 503, outcome: 'not_stored', error: error.code };
-    }
-  }
-
-  async function answerTo(request: IncomingMessage): Promise<Answer> {
-    let bytes = 0;
-    try {
-      const body = await readBody(request, bodyBytesMax, budget);
-      bytes = body.length;
-      return await judgeAndStore(request, body);
-    } catch (error) {
-      if (!(error instanceof BodyRefusedError)) throw error;
-      if (error.code === 'REQUEST_ABORTED') return { status: error.status, outcome: 'aborted', error: error.code };
-      if (error.code === 'OVERLOADED') return { status: error.status, outcome: 'not_stored', error: error.code };
-      const outcome = error.code === 'BODY_TOO_LARGE' ? 'too_large' : 'bad_body';
-      return refuse(request, error.status, outcome, error.code, Number(request.headers['content-length'] ?? 0));
-    } finally {
-      budget.giveBack(bytes);
-    }
-  }
-
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const startedAt = performance.now();
-    const { status, outcome, error } = await answerTo(request);
-    parts.webhooks.inc({ outcome });
-    if (outcome === 'aborted') return;
-    // What is left of a body that was not read to its end must not be taken for the next request.
-    if (!request.complete || parts.draining?.() === true) response.setHeader('connection', 'close');
-    sendJson(response, status, error === undefined ? { received: true } : { error });
-    parts.seconds.observe((performance.now() - startedAt) / 1_000);
-  };
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-  });
-  response.end(text);
+function answerFault(parts: Pick<WebhookParts, 'logger'>, error: unknown, response: ServerResponse): void {
+  // Express itself refuses paths it cannot decode, with a status of its own; anything else is a bug of ours.
+  const status: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'status') : undefined;
+  const refused = typeof status === 'number' && status >= 400 && status < 500;
+  if (!refused) parts.logger.error({ err: error }, 'request failed');
+  if (response.headersSent) response.destroy();
+  else sendJson(response, refused ? status : 500, { error: refused ? 'BAD_REQUEST' : 'INTERNAL' });
 }

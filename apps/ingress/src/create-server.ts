@@ -62,12 +62,11 @@ export function createPublicServer(options: {
     answerMalformed(error.code, socket);
   });
   let stopping: Promise<void> | undefined;
-  server.on('request', (_request, response) => {
-    // `close` ends only connections that are idle at that moment; those in hand then become idle one by one.
-    response.once('close', () => {
-      if (stopping !== undefined) setImmediate(() => server.closeIdleConnections());
-    });
-  });
+  // `close` ends only connections that are idle at that moment; those in hand then become idle one by one.
+  const onAnswered = (): void => {
+    if (stopping !== undefined) setImmediate(() => server.closeIdleConnections());
+  };
+  server.on('request', (_request, response) => response.on('close', onAnswered));
 
   return {
     start: () =>

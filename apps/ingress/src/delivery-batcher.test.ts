@@ -165,6 +165,23 @@ describe('createDeliveryBatcher', () => {
     expect(calls.map(({ ids }) => ids)).toEqual([['evt_0000']]);
   });
 
+  test('a delivery that hangs is given up in time although others before and after it are answered', async () => {
+    const { store, calls, called } = heldStore();
+    const batcher = createDeliveryBatcher(store, { deadlineMs: 30 });
+    const first = batcher.record(delivery('evt_1'));
+    const second = batcher.record(delivery('evt_2'));
+    calls[0]?.land();
+    await first;
+    await called(2);
+    await expect(second).rejects.toMatchObject({ code: 'STORE_LATE' });
+    calls[1]?.land();
+    await batcher.idle();
+    const third = batcher.record(delivery('evt_3'));
+    await expect(third).rejects.toMatchObject({ code: 'STORE_LATE' });
+    calls[2]?.land();
+    await batcher.idle();
+  });
+
   test('a full waiting room refuses at once', async () => {
     const { store, calls, called } = heldStore();
     const batcher = createDeliveryBatcher(store, { waitingMax: 2 });

@@ -74,7 +74,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number, budge
     };
     const onEnd = (): void => {
       leave();
-      resolve(Buffer.concat(chunks));
+      resolve(joined(chunks, bytes));
     };
     const onGone = (): void => {
       leave();
@@ -83,6 +83,14 @@ export async function readBody(request: IncomingMessage, bytesMax: number, budge
     };
     request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
   });
+}
+
+/** One chunk is taken as it is, unless it holds on to much more memory than the budget counts for it. */
+function joined(chunks: readonly Buffer[], bytes: number): Buffer {
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined && only.buffer.byteLength <= 2 * bytes
+    ? only
+    : Buffer.concat(chunks, bytes);
 }
 
 /** Reads and forgets, so that an answer reaches a client that writes before it reads. */
