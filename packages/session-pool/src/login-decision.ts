@@ -6,21 +6,36 @@ export interface LoginFacts {
   /** Rows, whatever their state. */
   sessions: number;
   loginsUnderWay: number;
+  /** How many may be under way together, and begin together after a rest. */
   loginsAtOnce: number;
-  /** Until the shared rate allows the next login; 0 or less: now. */
+  /** Between two logins at the even pace. */
+  loginEveryMs: number;
+  /** Until a login would be due at the even pace; 0 or less: now. */
   nextLoginInMs: number;
   heldForMs: number;
   heldBecause: OpenerVerdict | undefined;
-  /** Failed logins in a row. */
+  /** Failed logins in a row; those that were under way together count as one. */
   failures: number;
+  /** FileMaker seems to have restarted, and no login has gone well since. */
+  restartSuspected: boolean;
   shrunkBy: number;
   shrunkAgoMs: number;
   capacityHoldMs: number;
 }
 
-export type LoginDecision =
-  | { go: true }
-  | { go: false; why: 'cap' | 'logins-at-once' | 'rate' | 'held'; retryAfterMs: number; because?: OpenerVerdict };
+/** Why no (further) login may begin, and after how many ms asking again makes sense. `sessions`: those that count. */
+export interface LoginRefusal {
+  why: 'cap' | 'logins-at-once' | 'rate' | 'held';
+  retryAfterMs: number;
+  because?: OpenerVerdict;
+  sessions: number;
+}
+
+/** How many of the wanted logins may begin; `refusal` says what keeps back the next one, where it is fewer. */
+export interface LoginDecision {
+  count: number;
+  refusal?: LoginRefusal;
+}
 
 /**
  * The cap after refusals for capacity: each took one away, and one comes back for every `capacityHoldMs` since the
@@ -38,17 +53,38 @@ export function stillShrunkBy(facts: Pick<LoginFacts, 'shrunkBy' | 'shrunkAgoMs'
 const CAP_RETRY_MS = 500;
 const LOGIN_RETRY_MS = 100;
 
-/** Whether one more login may begin. */
-export function decideLogin(facts: LoginFacts): LoginDecision {
-  if (facts.sessions >= effectiveCap(facts)) return { go: false, why: 'cap', retryAfterMs: CAP_RETRY_MS };
+/** What keeps one more login from beginning; undefined: nothing. */
+export function refuseLogin(facts: LoginFacts): LoginRefusal | undefined {
+  const { sessions } = facts;
+  if (sessions >= effectiveCap(facts)) return { why: 'cap', retryAfterMs: CAP_RETRY_MS, sessions };
   if (facts.heldForMs > 0 && facts.heldBecause !== undefined) {
-    return { go: false, why: 'held', retryAfterMs: Math.ceil(facts.heldForMs), because: facts.heldBecause };
+    return { why: 'held', retryAfterMs: Math.ceil(facts.heldForMs), because: facts.heldBecause, sessions };
   }
-  // After a failure one login tries the ground for all.
-  const atOnce = facts.failures > 0 ? 1 : facts.loginsAtOnce;
-  if (facts.loginsUnderWay >= atOnce) return { go: false, why: 'logins-at-once', retryAfterMs: LOGIN_RETRY_MS };
-  if (facts.nextLoginInMs > 0) return { go: false, why: 'rate', retryAfterMs: Math.ceil(facts.nextLoginInMs) };
-  return { go: true };
+  // After a failure or a restart one login tries the ground for all.
+  const atOnce = facts.failures > 0 || facts.restartSuspected ? 1 : facts.loginsAtOnce;
+  if (facts.loginsUnderWay >= atOnce) return { why: 'logins-at-once', retryAfterMs: LOGIN_RETRY_MS, sessions };
+  // A token bucket told as a time: each login moves the next one's due time on by `loginEveryMs`, and a rest lets it
+  // fall behind, by a burst of `loginsAtOnce` at most.
+  const earlyMs = (facts.loginsAtOnce - 1) * facts.loginEveryMs;
+  const waitMs = facts.nextLoginInMs - earlyMs;
+  if (waitMs > 0) return { why: 'rate', retryAfterMs: Math.ceil(waitMs), sessions };
+  return undefined;
+}
+
+/** How many of `wanted` logins may begin together. */
+export function decideLogins(facts: LoginFacts, wanted: number): LoginDecision {
+  let ahead = facts;
+  for (let count = 0; count < wanted; count += 1) {
+    const refusal = refuseLogin(ahead);
+    if (refusal !== undefined) return { count, refusal };
+    ahead = {
+      ...ahead,
+      sessions: ahead.sessions + 1,
+      loginsUnderWay: ahead.loginsUnderWay + 1,
+      nextLoginInMs: Math.max(0, ahead.nextLoginInMs) + ahead.loginEveryMs,
+    };
+  }
+  return { count: wanted };
 }
 
 /**

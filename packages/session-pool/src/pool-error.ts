@@ -40,3 +40,16 @@ export class PoolError extends Error {
     this.haltCause = detail.haltCause;
   }
 }
+
+export const refusedForHalt = (cause: string) =>
+  new PoolError('POOL_HALTED', `Logins to FileMaker are halted: ${cause}`, { haltCause: cause });
+export const refusedForCapacity = (retryAfterMs: number) =>
+  new PoolError('POOL_CAPACITY', 'FileMaker has no room for a session', { retryAfterMs });
+export const refusedUnavailable = (verdict: string) =>
+  new PoolError('POOL_UNAVAILABLE', `FileMaker gave no session: ${verdict}`, { retryAfterMs: 1_000 });
+
+/** Whatever the caller's own parts throw (halts live in PostgreSQL) is a store that is away. */
+export function asPoolError(error: unknown): PoolError {
+  if (error instanceof PoolError) return error;
+  return new PoolError('POOL_DATABASE_DOWN', 'The state of FileMaker logins could not be read', { cause: error });
+}

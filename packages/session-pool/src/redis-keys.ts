@@ -12,7 +12,7 @@ export interface RedisKeys {
   holders: string;
   /** Sorted set: session id by the Redis time (ms) of its next look. Not lent until FileMaker says it is free. */
   quarantine: string;
-  /** Hash: session id -> `<since ms>|<looks>|<not before ms>|<1: a call may be unanswered>|<reason>`. */
+  /** Hash: session id -> `<since ms>|<looks>|<not before ms>|<1: a call may be unanswered>|<reason>|<lease id>`. */
   cases: string;
   /** Hash: session id -> Redis ms of its last answered call, in every state. */
   answered: string;
@@ -22,7 +22,10 @@ export interface RedisKeys {
   line: string;
   /** Sorted set: pool instance by its last sign of life in the line (Redis ms). */
   lineSeen: string;
-  /** Channel, not a key: `freed` when a session became idle, `room` when one less is counted. */
+  /**
+   * Channel, not a key: `freed` when a session became idle, `room` when one less is counted, `waiting <instance>` when
+   * an instance joins the line.
+   */
   channel: string;
 }
 

@@ -1,3 +1,4 @@
+import type { LoginRows } from './login-rows';
 import { codeOf, type PoolEvent } from './pool-event';
 import type { LentSessions, QuarantineCase, SessionLender } from './session-lender';
 import type { SessionLogins } from './session-logins';
@@ -51,6 +52,7 @@ export const noCounts = (): KeeperCounts => ({
 
 export interface SessionKeeperOptions {
   rows: SessionRows;
+  loginRows: LoginRows;
   lender: SessionLender;
   logins: SessionLogins;
   opener: SessionOpener;
@@ -63,6 +65,10 @@ export interface SessionKeeperOptions {
   idleMs: number;
   scriptMaxMs: number;
   lookTimeoutMs: number;
+  /** Least time between a lease taken back and its session lent again. */
+  quarantineMs: number;
+  /** The same when its owner is dead: it was silent for seconds already. */
+  deadOwnerHoldMs: number;
   onEvent: (event: PoolEvent) => void;
 }
 
@@ -119,10 +125,11 @@ export class SessionKeeper {
   }
 
   async #takeBack(lent: LentSessions, counts: KeeperCounts): Promise<void> {
-    const { lender, rows, owner, instance, holds, isOwnerAlive, onEvent } = this.#options;
+    const { lender, loginRows, owner, instance, holds, isOwnerAlive, onEvent } = this.#options;
+    const { quarantineMs, deadOwnerHoldMs } = this.#options;
     const mine = lent.leased.filter((lease) => lease.leaseId.startsWith(`${instance}.`));
     const orphans = mine.filter((lease) => !holds(lease.leaseId, lease.sessionId));
-    const others = new Set([...lent.leased.map((lease) => lease.owner), ...(await rows.loginOwners())]);
+    const others = new Set([...lent.leased.map((lease) => lease.owner), ...(await loginRows.loginOwners())]);
     others.delete(owner);
     others.delete('');
     let dead: string[] = [];
@@ -135,11 +142,11 @@ export class SessionKeeper {
         onEvent({ kind: 'failed', duty: 'is-owner-alive', code: codeOf(error) });
       }
     }
-    counts.unheard = await rows.markUnheard(dead);
+    counts.unheard = await loginRows.markUnheard(dead);
     const ofDead = lent.leased.filter((lease) => dead.includes(lease.owner));
     const taken = await lender.takeBack([
-      ...orphans.map((lease) => ({ ...lease, reason: 'orphan' })),
-      ...ofDead.map((lease) => ({ ...lease, reason: 'owner-dead' })),
+      ...orphans.map((lease) => ({ ...lease, reason: 'orphan', holdMs: quarantineMs })),
+      ...ofDead.map((lease) => ({ ...lease, reason: 'owner-dead', holdMs: deadOwnerHoldMs })),
     ]);
     for (const { sessionId, reason } of taken) {
       if (reason === 'orphan') counts.orphaned += 1;
@@ -163,6 +170,7 @@ export class SessionKeeper {
         callMayRun: onLoan,
         answeredAgoMs,
         reason: onLoan ? 'lost-on-loan' : 'lost-idle',
+        leaseId,
       });
       if (!restored) continue;
       // Whoever held it may have used it until now.
@@ -218,10 +226,15 @@ export class SessionKeeper {
     await lender.tellRoom();
   }
 
+  /** Ms until a quarantined session is due; undefined: none is quarantined. */
+  nextLookInMs(): Promise<number | undefined> {
+    return this.#options.lender.nextLookInMs();
+  }
+
   /** Looks at every quarantined session that is due: the first alone, so that an absent FileMaker costs one call. */
   async look(counts: KeeperCounts): Promise<void> {
-    const { rows, lender } = this.#options;
-    const { heldForMs, heldBecause } = await rows.facts();
+    const { loginRows, lender } = this.#options;
+    const { heldForMs, heldBecause } = await loginRows.facts();
     if (heldBecause === 'unavailable' && heldForMs > 0) return;
     const [first, ...others] = await lender.claimDueCases(LOOKS_MAX);
     if (first === undefined) return;
@@ -239,6 +252,12 @@ export class SessionKeeper {
     const session = await rows.find(entry.sessionId);
     if (session === undefined) {
       await lender.settle(entry, 'forget');
+      return true;
+    }
+    if (session.leaseId !== undefined && session.leaseId !== entry.leaseId) {
+      // A Redis that went back in time: its case is about an earlier lease, and the later one may be in use this moment.
+      counts.waiting += 1;
+      await lender.beginAnew(entry, session.leaseId);
       return true;
     }
     const token = this.#unseal(entry.sessionId, session.sealedToken);
@@ -261,7 +280,7 @@ export class SessionKeeper {
 
   /** `away`: FileMaker cannot be reached. `unanswered`: no usable answer for this session. Both postpone the look. */
   async #ask(token: string, entry: QuarantineCase, counts: KeeperCounts): Promise<SessionUse | 'away' | 'unanswered'> {
-    const { opener, lender, rows, lookTimeoutMs, onEvent } = this.#options;
+    const { opener, lender, rows, loginRows, lookTimeoutMs, onEvent } = this.#options;
     try {
       const use = await withinLimit(opener.validate(token), lookTimeoutMs);
       await rows.touch(entry.sessionId);
@@ -273,7 +292,7 @@ export class SessionKeeper {
       const away = this.#isAway(error);
       if (!away) await rows.touch(entry.sessionId);
       await lender.settle(entry, 'later', AWAY_LOOK_MS);
-      if (away) await rows.hold('unavailable');
+      if (away) await loginRows.hold('unavailable');
       return away ? 'away' : 'unanswered';
     }
   }

@@ -42,13 +42,29 @@ export interface LenderOptions {
   /** Least time between a lease taken back and its session lent again. */
   quarantineMs: number;
   turnMs: number;
+  letGoAfterMs: number;
   lineStaleMs: number;
 }
 
+/** `others`: processes that wait beside this one. */
 export type LendAnswer =
-  | { lent: true; sessionId: string; returnedLeaseId: string }
+  | { lent: true; others: number; sessionId: string; returnedLeaseId: string }
   /** `turnInMs`: an older waiter elsewhere goes first for so long; undefined: nothing is idle. */
-  | { lent: false; turnInMs: number | undefined };
+  | { lent: false; others: number; turnInMs: number | undefined };
+
+/** `renewed`: for the next caller here. `given-back`: to an older waiter elsewhere. `refused`: the lease is lost. */
+export interface HandOnAnswer {
+  outcome: 'renewed' | 'given-back' | 'refused';
+  others: number;
+}
+
+/** Who asks for a session on behalf of the callers that wait in this process; waits in ms. */
+export interface Asking {
+  instance: string;
+  waitedMs: number;
+  /** -1: nobody waits after that one. */
+  nextWaitedMs: number;
+}
 
 export interface QuarantineCase {
   sessionId: string;
@@ -59,6 +75,8 @@ export interface QuarantineCase {
   callMayRun: boolean;
   answeredAgoMs: number;
   reason: string;
+  /** The lease that the case is about; empty when Redis lost it. */
+  leaseId: string;
 }
 
 export interface LentSessions {
@@ -85,34 +103,46 @@ export class SessionLender {
     this.#scripts = scriptsFor(options.keys);
   }
 
-  async lease(ask: {
-    leaseId: string;
-    owner: string;
-    instance: string;
-    waitedMs: number;
-    nextWaitedMs: number;
-  }): Promise<LendAnswer> {
-    const { leaseMs, idleMs, turnMs, lineStaleMs } = this.#options;
-    const waited = Math.floor(ask.waitedMs);
-    const next = Math.floor(ask.nextWaitedMs);
-    const argv = [ask.leaseId, ask.owner, leaseMs, idleMs, ask.instance, waited, next, turnMs, lineStaleMs];
-    const [lent, first, second] = list(await this.#run('lease', argv));
-    if (Number(lent) === 1) return { lent: true, sessionId: text(first), returnedLeaseId: text(second) };
-    return { lent: false, turnInMs: Number(first) < 0 ? undefined : Number(first) };
+  async lease(leaseId: string, owner: string, asking: Asking): Promise<LendAnswer> {
+    const { leaseMs, idleMs, turnMs, lineStaleMs, keys } = this.#options;
+    const line = [asking.instance, Math.floor(asking.waitedMs), Math.floor(asking.nextWaitedMs), turnMs, lineStaleMs];
+    const argv = [leaseId, owner, leaseMs, idleMs, ...line, keys.channel];
+    const [lent, waiting, first, second] = list(await this.#run('lease', argv));
+    const others = Number(waiting);
+    if (Number(lent) === 1) return { lent: true, others, sessionId: text(first), returnedLeaseId: text(second) };
+    return { lent: false, others, turnInMs: Number(first) < 0 ? undefined : Number(first) };
   }
 
-  async stillMine(sessionId: string, leaseId: string): Promise<boolean> {
-    return Number(await this.#run('stillMine', [sessionId, leaseId, this.#options.leaseMs])) === 1;
+  /** Keeps the session for the next caller of this process, unless one elsewhere has clearly waited longer. */
+  async handOn(sessionId: string, leaseId: string, asking: Asking): Promise<HandOnAnswer> {
+    const { leaseMs, letGoAfterMs, lineStaleMs, keys } = this.#options;
+    const waits = [Math.floor(asking.waitedMs), Math.floor(asking.nextWaitedMs)];
+    const line = [asking.instance, ...waits, letGoAfterMs, lineStaleMs];
+    const answer = list(await this.#run('handOn', [sessionId, leaseId, leaseMs, ...line, keys.channel]));
+    const [outcome, others] = answer.map(Number);
+    return {
+      outcome: outcome === 1 ? 'renewed' : outcome === 2 ? 'given-back' : 'refused',
+      others: others ?? 0,
+    };
   }
 
+  /** `answeredAgoMs`: since the last answered call of the lease that Redis was not told of. */
+  async stillMine(sessionId: string, leaseId: string, answeredAgoMs?: number): Promise<boolean> {
+    const ago = answeredAgoMs === undefined ? -1 : Math.floor(answeredAgoMs);
+    return Number(await this.#run('stillMine', [sessionId, leaseId, this.#options.leaseMs, ago])) === 1;
+  }
+
+  /** `about`: the lease that a quarantine is about, where PostgreSQL knows a later one. */
   async giveBack(
     sessionId: string,
     leaseId: string,
     how: 'idle' | 'unused' | 'quarantine' | 'gone',
     reason: string,
+    about = leaseId,
   ): Promise<'done' | 'late' | 'refused'> {
     const { quarantineMs, keys } = this.#options;
-    const answer = Number(await this.#run('giveBack', [sessionId, leaseId, how, quarantineMs, keys.channel, reason]));
+    const argv = [sessionId, leaseId, how, quarantineMs, keys.channel, reason, about];
+    const answer = Number(await this.#run('giveBack', argv));
     return answer === 1 ? 'done' : answer === 2 ? 'late' : 'refused';
   }
 
@@ -122,9 +152,9 @@ export class SessionLender {
 
   /** Takes back what has run out and the leases named; answers what was taken. */
   async takeBack(
-    leases: readonly { sessionId: string; leaseId: string; reason: string }[],
+    leases: readonly { sessionId: string; leaseId: string; reason: string; holdMs: number }[],
   ): Promise<{ sessionId: string; reason: string }[]> {
-    const named = leases.flatMap((lease) => [lease.sessionId, lease.leaseId, lease.reason]);
+    const named = leases.flatMap((lease) => [lease.sessionId, lease.leaseId, lease.reason, lease.holdMs]);
     const taken = list(await this.#run('takeBack', [this.#options.quarantineMs, ...named]));
     return chunks(taken, 2).map(([sessionId, reason]) => ({ sessionId: text(sessionId), reason: text(reason) }));
   }
@@ -136,8 +166,10 @@ export class SessionLender {
     callMayRun: boolean;
     answeredAgoMs: number;
     reason: string;
+    /** The lease that PostgreSQL knows last. */
+    leaseId: string | undefined;
   }): Promise<boolean> {
-    const { sessionId, which, callMayRun, reason } = entry;
+    const { sessionId, which, callMayRun, reason, leaseId = '' } = entry;
     const argv = [
       sessionId,
       which,
@@ -146,6 +178,7 @@ export class SessionLender {
       callMayRun ? 1 : 0,
       reason,
       Math.max(0, Math.floor(entry.answeredAgoMs)),
+      leaseId,
     ];
     return Number(await this.#run('quarantine', argv)) === 1;
   }
@@ -153,7 +186,7 @@ export class SessionLender {
   async claimDueCases(most: number): Promise<QuarantineCase[]> {
     const claimed = list(await this.#run('claimDue', [LOOK_CLAIM_MS, most]));
     return claimed.map((entry) => {
-      const [sessionId, look, quarantinedFor, notBefore, callMayRun, answeredAgo, reason] = list(entry);
+      const [sessionId, look, quarantinedFor, notBefore, callMayRun, answeredAgo, reason, leaseId] = list(entry);
       return {
         sessionId: text(sessionId),
         look: Number(look),
@@ -162,8 +195,15 @@ export class SessionLender {
         callMayRun: Number(callMayRun) === 1,
         answeredAgoMs: Number(answeredAgo),
         reason: text(reason),
+        leaseId: text(leaseId),
       };
     });
+  }
+
+  /** Ms until the next quarantined session is due, 0 when one is; undefined: none is quarantined. */
+  async nextLookInMs(): Promise<number | undefined> {
+    const inMs = Number(await this.#run('nextLook', []));
+    return inMs < 0 ? undefined : inMs;
   }
 
   /** False when another keeper has the case by now. */
@@ -172,7 +212,14 @@ export class SessionLender {
     verdict: 'idle' | 'later' | 'forget',
     laterMs = 0,
   ): Promise<boolean> {
-    const argv = [entry.sessionId, entry.look, verdict, Math.floor(laterMs), this.#options.keys.channel];
+    const argv = [entry.sessionId, entry.look, verdict, Math.floor(laterMs), this.#options.keys.channel, ''];
+    return Number(await this.#run('settle', argv)) === 1;
+  }
+
+  /** The case was about an earlier lease than the one PostgreSQL knows: the whole quarantine begins again for that one. */
+  async beginAnew(entry: Pick<QuarantineCase, 'sessionId' | 'look'>, leaseId: string): Promise<boolean> {
+    const { quarantineMs, keys } = this.#options;
+    const argv = [entry.sessionId, entry.look, 'anew', quarantineMs, keys.channel, leaseId];
     return Number(await this.#run('settle', argv)) === 1;
   }
 
@@ -230,7 +277,8 @@ export class SessionLender {
 function scriptsFor(k: RedisKeys) {
   return {
     lease: new RedisScript('lease-session', [k.idle, k.leases, k.holders, k.returned, k.line, k.lineSeen]),
-    stillMine: new RedisScript('still-mine', [k.leases, k.holders]),
+    handOn: new RedisScript('hand-on', [k.idle, k.leases, k.holders, k.answered, k.returned, k.line, k.lineSeen]),
+    stillMine: new RedisScript('still-mine', [k.leases, k.holders, k.answered]),
     giveBack: new RedisScript('give-back', [
       k.idle,
       k.leases,
@@ -252,6 +300,7 @@ function scriptsFor(k: RedisKeys) {
     takeBack: new RedisScript('take-back-leases', [k.leases, k.holders, k.quarantine, k.cases]),
     quarantine: new RedisScript('quarantine-session', [k.idle, k.leases, k.holders, k.quarantine, k.cases, k.answered]),
     claimDue: new RedisScript('claim-due-cases', [k.quarantine, k.cases, k.answered]),
+    nextLook: new RedisScript('next-look', [k.quarantine]),
     settle: new RedisScript('settle-case', [k.idle, k.quarantine, k.cases, k.answered, k.returned]),
     takeOldIdle: new RedisScript('take-old-idle', [k.idle, k.quarantine, k.cases, k.returned]),
     forget: new RedisScript('forget-session', [k.idle, k.leases, k.quarantine, k.cases, k.answered, k.returned]),

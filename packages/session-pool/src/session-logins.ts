@@ -1,21 +1,23 @@
-import type { LoginDecision } from './login-decision';
+import type { LoginRefusal } from './login-decision';
+import type { LoginRows, LoginSettled, LoginSettlement } from './login-rows';
 import { codeOf, type PoolEvent } from './pool-event';
 import type { SessionLender } from './session-lender';
 import type { LoginHalts, OpenerVerdict, SessionOpener } from './session-opener';
-import type { LoginSettlement, SessionRows } from './session-rows';
 import { TimeLimitError, withinLimit } from './time-limit';
 import type { TokenSeal } from './token-seal';
 
+/** Which logins may begin now; `refusal` is what keeps back the rest. */
+export type LoginPermission =
+  | { kind: 'reserved'; sessionIds: string[]; refusal: LoginRefusal | undefined }
+  | { kind: 'halted'; cause: string };
+
 export type LoginResult =
   | { kind: 'opened' }
-  /** No login was made. `sessions`: rows that count. */
-  | { kind: 'not-now'; decision: LoginDecision & { go: false }; sessions: number }
-  | { kind: 'halted'; cause: string }
   /** `open`: sessions that may still be lent. */
   | { kind: 'failed'; verdict: OpenerVerdict; open: number };
 
 export interface SessionLoginsOptions {
-  rows: SessionRows;
+  rows: LoginRows;
   lender: SessionLender;
   opener: SessionOpener;
   halts: LoginHalts;
@@ -24,8 +26,10 @@ export interface SessionLoginsOptions {
   onEvent: (event: PoolEvent) => void;
 }
 
+const SPARE_IDS = 10;
+
 /**
- * Opens sessions: a row first, then the login, then the token into the row. Between the steps anything may die:
+ * Opens sessions: a row first (`reserve`), then the login (`logIn`), then the token into the row. Between the steps anything may die:
  * - before the row commits: nothing was sent;
  * - a row of ours without a login under way: removed, `settleOwed` tries until PostgreSQL answers;
  * - a login without an answer: the row counts until the session that may exist has outlived itself;
@@ -35,30 +39,48 @@ export class SessionLogins {
   readonly #options: SessionLoginsOptions;
   /** Ends that PostgreSQL has not taken yet. */
   readonly #owed = new Map<string, LoginSettlement>();
+  readonly #spareIds: string[] = [];
   readonly #late = new Set<Promise<void>>();
-  #underWay = 0;
 
   constructor(options: SessionLoginsOptions) {
     this.#options = options;
   }
 
-  get underWay(): number {
-    return this.#underWay;
+  /** Writes the rows of as many logins as cap, pace and halts allow. Rejects with PoolError when a store is away. */
+  async reserve(wanted: number): Promise<LoginPermission> {
+    const { rows, halts } = this.#options;
+    // Most of the time the pool is full: one question tells, without a lock and without wasting ids.
+    const look = await rows.look(wanted);
+    if (look.refusal?.why === 'cap' && look.count === 0) return nothing(look.refusal);
+    const halted = await halts.isHalted();
+    if (halted !== undefined) return { kind: 'halted', cause: halted.cause };
+    if (look.count === 0) return nothing(look.refusal);
+    const ids = await this.#takeIds(look.count);
+    const decision = await this.#reserve(ids);
+    this.#spareIds.push(...ids.slice(decision.count));
+    return {
+      kind: 'reserved',
+      sessionIds: ids.slice(0, decision.count),
+      refusal: decision.refusal ?? look.refusal,
+    };
   }
 
-  /** Opens one session if cap, pace and halts allow. Rejects with PoolError when a store is away. */
-  async open(): Promise<LoginResult> {
-    this.#underWay += 1;
+  /** From the stock where it suffices: whoever waits for a login need not wait for its number too. */
+  async #takeIds(count: number): Promise<string[]> {
+    const ids = this.#spareIds.splice(0, count);
+    if (ids.length === count) return ids;
+    const fresh = await this.#options.rows.nextIds(count - ids.length + SPARE_IDS);
+    this.#spareIds.push(...fresh.splice(count - ids.length));
+    return [...ids, ...fresh];
+  }
+
+  async #reserve(sessionIds: readonly string[]) {
     try {
-      const halted = await this.#options.halts.isHalted();
-      if (halted !== undefined) return { kind: 'halted', cause: halted.cause };
-      const { rows } = this.#options;
-      const sessionId = await rows.nextId();
-      const decision = await this.#reserve(sessionId);
-      if (!decision.go) return { kind: 'not-now', decision, sessions: decision.sessions };
-      return await this.#logIn(sessionId);
-    } finally {
-      this.#underWay -= 1;
+      return await this.#options.rows.reserve(sessionIds);
+    } catch (error) {
+      // The commit may have gone through unheard: no row must stay without a login.
+      for (const sessionId of sessionIds) this.#owed.set(sessionId, { verdict: 'never-sent' });
+      throw error;
     }
   }
 
@@ -78,17 +100,8 @@ export class SessionLogins {
     await Promise.allSettled(this.#late);
   }
 
-  async #reserve(sessionId: string) {
-    try {
-      return await this.#options.rows.reserve(sessionId);
-    } catch (error) {
-      // The commit may have gone through unheard: the row must not stay without a login.
-      this.#owed.set(sessionId, { verdict: 'never-sent' });
-      throw error;
-    }
-  }
-
-  async #logIn(sessionId: string): Promise<LoginResult> {
+  /** The login of a reserved row. Rejects with PoolError when a store is away. */
+  async logIn(sessionId: string): Promise<LoginResult> {
     const { opener, loginTimeoutMs } = this.#options;
     const begun = performance.now();
     const login = (async () => opener.open())();
@@ -151,7 +164,7 @@ export class SessionLogins {
     return { open };
   }
 
-  async #settle(sessionId: string, settlement: LoginSettlement) {
+  async #settle(sessionId: string, settlement: LoginSettlement): Promise<LoginSettled> {
     try {
       return await this.#options.rows.settleLogin(sessionId, settlement);
     } catch (error) {
@@ -161,12 +174,14 @@ export class SessionLogins {
   }
 
   async #halt(): Promise<void> {
-    const cause = 'filemaker-credentials';
+    const cause = 'FILEMAKER_CREDENTIALS';
     if ((await this.#options.halts.isHalted()) !== undefined) return;
     await this.#options.halts.halt(cause, 'FileMaker refused the account at login. Check name, password and fmrest.');
     this.#options.onEvent({ kind: 'halted', cause });
   }
 }
+
+const nothing = (refusal: LoginRefusal | undefined): LoginPermission => ({ kind: 'reserved', sessionIds: [], refusal });
 
 function isStoreError(error: unknown): boolean {
   const code = codeOf(error);

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { FakeRefusal } from '../tests/fake-filemaker';
 import { KEY_PREFIX, KEYS, type PoolServices, startPoolServices } from '../tests/pool-services';
+import type { Lease } from './lease';
 import { PoolError } from './pool-error';
-import { createSessionPool, type Lease, type SessionPool } from './session-pool';
+import { createSessionPool, type SessionPool } from './session-pool';
 
 let services: PoolServices;
 beforeAll(async () => {
@@ -18,6 +19,8 @@ afterAll(() => services.close());
 const WAIT = { waitMs: 5_000 };
 const SHORT = { waitMs: 50 };
 const QUARANTINE_MS = 2_000;
+/** Just longer than a process believes Redis without asking again. */
+const BELIEVED_MS = 501;
 
 async function refusal(work: Promise<unknown>): Promise<PoolError> {
   try {
@@ -95,7 +98,7 @@ describe('refused logins', () => {
     const [a, b] = [await services.pool('a'), await services.pool('b')];
     const leases = await leaseAll(a, 2);
     services.fileMaker.mode = 'capacity';
-    const third = refusal(a.lease({ waitMs: 300 }));
+    const third = refusal(a.lease({ waitMs: 1_500 }));
     expect((await third).code).toBe('POOL_BUSY');
     expect((await b.census()).effectiveCap).toBe(2);
     expect(services.fileMaker.logins).toBe(3);
@@ -120,10 +123,10 @@ describe('refused logins', () => {
       pools.flatMap((pool) => Array.from({ length: 10 }, () => refusal(pool.lease(WAIT)))),
     );
     expect(new Set(refused.map((error) => error.code))).toEqual(new Set(['POOL_HALTED']));
-    expect(refused[0]).toMatchObject({ haltCause: 'filemaker-credentials', again: false });
-    expect(services.halts.told).toEqual(['filemaker-credentials']);
+    expect(refused[0]).toMatchObject({ haltCause: 'FILEMAKER_CREDENTIALS', again: false });
+    expect(services.halts.told).toEqual(['FILEMAKER_CREDENTIALS']);
     const loginsThen = services.fileMaker.logins;
-    expect(loginsThen).toBeLessThanOrEqual(2);
+    expect(loginsThen).toBeLessThanOrEqual(3);
     expect((await refusal((pools[0] as SessionPool).lease(WAIT))).code).toBe('POOL_HALTED');
     expect(services.fileMaker.logins).toBe(loginsThen);
     services.fileMaker.mode = 'open';
@@ -137,7 +140,7 @@ describe('refused logins', () => {
   test('while logins are halted, sessions that are open go on being lent', async () => {
     const pool = await services.pool('a');
     await pool.giveBack(await pool.lease(WAIT), 'idle');
-    services.halts.halted = { cause: 'filemaker-credentials', since: new Date() };
+    services.halts.halted = { cause: 'FILEMAKER_CREDENTIALS', since: new Date() };
     const lease = await pool.lease(WAIT);
     expect(lease.sessionId).toMatch(/^\d+$/);
     expect((await refusal(pool.lease(SHORT))).code).toBe('POOL_BUSY');
@@ -148,7 +151,8 @@ describe('refused logins', () => {
     services.fileMaker.reachable = false;
     const refused = await Promise.all(Array.from({ length: 50 }, () => refusal(pool.lease(WAIT))));
     expect(new Set(refused.map((error) => error.code))).toEqual(new Set(['POOL_UNAVAILABLE']));
-    expect(services.fileMaker.logins).toBeLessThanOrEqual(2);
+    // One burst of the cap, whoever waits.
+    expect(services.fileMaker.logins).toBeLessThanOrEqual(3);
     services.fileMaker.reachable = true;
     // A login that had begun before may still fail and be told; a caller then asks again when it is told to.
     let lease: Lease | undefined;
@@ -320,7 +324,7 @@ describe('lost leases', () => {
     const [a, b] = [await services.pool('a', { cap: 1 }), await services.pool('b', { cap: 1 })];
     const lease = await a.lease(WAIT);
     const end = services.fileMaker.begin(lease.token);
-    await services.pass(90_001);
+    await services.pass(90_501);
     expect(await a.stillMine(lease)).toBe(false);
     expect(await b.keep()).toMatchObject({ expired: 1, released: 0 });
     await services.pass(QUARANTINE_MS);
@@ -339,7 +343,7 @@ describe('lost leases', () => {
   test('giving back too late does not make a session idle', async () => {
     const pool = await services.pool('a', { cap: 1 });
     const lease = await pool.lease(WAIT);
-    await services.pass(90_001);
+    await services.pass(90_501);
     expect(await pool.giveBack(lease, 'idle')).toBe(false);
     expect(await pool.census()).toMatchObject({ quarantined: 1, idle: 0 });
   });
@@ -548,6 +552,7 @@ describe('Redis forgets', () => {
     const leases = await leaseAll(a, 3);
     const end = services.fileMaker.begin((leases[0] as Lease).token);
     await services.redisService.flush();
+    await services.pass(BELIEVED_MS);
     expect(await a.stillMine(leases[1] as Lease)).toBe(false);
     const waiting = b.lease(WAIT);
     expect(await b.keep()).toMatchObject({ restored: 3, looked: 3, waiting: 3, released: 0 });
@@ -574,10 +579,10 @@ describe('Redis forgets', () => {
   test('a failover to a Redis that lost the last second lends nothing that somebody holds', async () => {
     const [a, b] = [await services.pool('a', { cap: 1 }), await services.pool('b', { cap: 1 })];
     await a.giveBack(await a.lease(WAIT), 'idle');
-    const before = await snapshot();
+    const before = await services.redisSnapshot();
     const lease = await a.lease(WAIT);
     const end = services.fileMaker.begin(lease.token);
-    await restoreSnapshot(before);
+    await services.restoreRedis(before);
     expect((await refusal(b.lease({ waitMs: 200 }))).code).toBe('POOL_BUSY');
     expect(await b.census()).toMatchObject({ quarantined: 1 });
     end?.();
@@ -591,10 +596,10 @@ describe('Redis forgets', () => {
     const pool = await services.pool('a', { cap: 1 });
     const lease = await pool.lease(WAIT);
     await pool.giveBack(lease, 'idle');
-    const before = await snapshot();
+    const before = await services.redisSnapshot();
     await services.pass(13 * 60_000);
     await pool.keep();
-    await restoreSnapshot(before);
+    await services.restoreRedis(before);
     expect((await pool.lease(WAIT)).sessionId).not.toBe(lease.sessionId);
   });
 
@@ -679,13 +684,3 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 const lineHas = (count: number) => until(async () => (await services.redis.zcard(KEYS.line)) === count);
 
 const reconnected = () => until(() => services.redis.status === 'ready');
-
-async function snapshot(): Promise<[string, Buffer][]> {
-  const keys = await services.redis.keys('*');
-  return Promise.all(keys.map(async (key): Promise<[string, Buffer]> => [key, await services.redis.dumpBuffer(key)]));
-}
-
-async function restoreSnapshot(saved: [string, Buffer][]): Promise<void> {
-  await services.redisService.flush();
-  for (const [key, dump] of saved) await services.redis.restore(key, 0, dump);
-}

@@ -2,16 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { Redis } from 'ioredis';
+import { type ChainableCommander, Redis } from 'ioredis';
 import { sessionPoolMigrations } from '../src/migrations';
 import type { PoolEvent } from '../src/pool-event';
+import type { SessionPoolOptions } from '../src/pool-options';
 import { redisKeys } from '../src/redis-keys';
 import type { LoginHalts } from '../src/session-opener';
-import { createSessionPool, type SessionPool, type SessionPoolOptions } from '../src/session-pool';
+import { createSessionPool, type SessionPool } from '../src/session-pool';
 import { FakeFileMaker } from './fake-filemaker';
 
 export const KEY_PREFIX = '{bridge:test}:filemaker';
 export const KEYS = redisKeys(KEY_PREFIX);
+
+export interface RedisSnapshot {
+  entries: readonly (readonly [string, Buffer])[];
+  /** How much time had passed by then, as `pass` counts it. */
+  passedMs: number;
+}
 
 export interface PoolServices {
   database: Database;
@@ -24,8 +31,11 @@ export interface PoolServices {
   tokenKeys: Buffer[];
   /** A pool as one process would have it; the event list is its own. */
   pool(owner: string, options?: Partial<SessionPoolOptions>): Promise<SessionPool & { events: PoolEvent[] }>;
-  /** Everything stored grows older by so much, at FileMaker too. */
+  /** Everything stored grows older by so much, at FileMaker too, and the clocks of all processes go on. */
   pass(ms: number): Promise<void>;
+  /** What Redis holds now, for a failover that goes back to it. */
+  redisSnapshot(): Promise<RedisSnapshot>;
+  restoreRedis(saved: RedisSnapshot): Promise<void>;
   /** A fresh FileMaker, empty tables and an empty Redis; pools made so far are stopped. */
   reset(): Promise<void>;
   close(): Promise<void>;
@@ -44,6 +54,7 @@ export async function startPoolServices(): Promise<PoolServices> {
   });
   redis.on('error', () => undefined);
   let pools: SessionPool[] = [];
+  let passedMs = 0;
   const services: PoolServices = {
     database,
     databaseUrl: testDatabase.url,
@@ -78,6 +89,10 @@ export async function startPoolServices(): Promise<PoolServices> {
         halts: services.halts,
         onEvent: (event) => events.push(event),
         loginsPerSecond: 1_000,
+        clock: {
+          monotonicMs: () => performance.now() + passedMs,
+          wallMs: () => Date.now() + passedMs,
+        },
         // Tests run the keeper themselves; a background round would blur what caused what.
         keepEveryMs: 3_600_000,
         ...options,
@@ -89,12 +104,26 @@ export async function startPoolServices(): Promise<PoolServices> {
       return Object.assign(pool, { events });
     },
     async pass(ms) {
+      passedMs += ms;
       services.fileMaker.pass(ms);
       for (const [table, columns] of AGING) {
         const older = columns.map((column) => `${column} = ${column} - ${ms} * interval '1 millisecond'`).join(', ');
         await database.executor.execute(sql.raw(`update session_pool.${table} set ${older}`));
       }
-      await redis.eval(AGE_REDIS, 5, KEYS.idle, KEYS.leases, KEYS.quarantine, KEYS.answered, KEYS.cases, ms);
+      const change = redis.multi();
+      ageRedis(change, ms);
+      await change.exec();
+    },
+    async redisSnapshot() {
+      const keys = await redis.keys('*');
+      const entries = await Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const));
+      return { entries, passedMs };
+    },
+    async restoreRedis(saved) {
+      const change = redis.multi().flushall();
+      for (const [key, dump] of saved.entries) change.restore(key, 0, dump);
+      ageRedis(change, passedMs - saved.passedMs);
+      await change.exec();
     },
     async reset() {
       await Promise.all(pools.map((pool) => pool.stop()));
@@ -104,7 +133,9 @@ export async function startPoolServices(): Promise<PoolServices> {
       services.halts.halted = undefined;
       services.halts.told = [];
       await redisService.flush();
-      await database.executor.execute(sql`truncate session_pool.sessions, session_pool.pool`);
+      // Cheaper than truncating: the long run of the model does it ten thousand times.
+      await database.executor.execute(sql`delete from session_pool.sessions`);
+      await database.executor.execute(sql`delete from session_pool.pool`);
       await database.executor.execute(sql`insert into session_pool.pool default values`);
     },
     async close() {
@@ -120,8 +151,12 @@ export async function startPoolServices(): Promise<PoolServices> {
 
 const AGING: [string, string[]][] = [
   ['sessions', ['opened_at', 'unheard_at', 'answered_at', 'touched_at', 'leased_at', 'closing_at']],
-  ['pool', ['next_login_at', 'held_until', 'shrunk_at', 'credentials_refused_at']],
+  ['pool', ['next_login_at', 'held_until', 'shrunk_at', 'failed_at', 'credentials_refused_at']],
 ];
+
+function ageRedis(change: ChainableCommander, ms: number): void {
+  change.eval(AGE_REDIS, 5, KEYS.idle, KEYS.leases, KEYS.quarantine, KEYS.answered, KEYS.cases, ms);
+}
 
 const AGE_REDIS = `
 for at = 1, 3 do

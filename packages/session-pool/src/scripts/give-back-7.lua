@@ -3,6 +3,7 @@
 -- ARGV[1] session id   ARGV[2] lease id   ARGV[3] idle: its call was answered | unused: no call was made
 --   | quarantine: a call may be unanswered | gone: FileMaker does not know the token
 -- ARGV[4] quarantine ms: not lent again before   ARGV[5] channel   ARGV[6] reason, when quarantined
+-- ARGV[7] the lease that the quarantine is about
 -- returns 1 done as told   2 had run out: quarantined instead   0 refused: not the holder
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -28,7 +29,7 @@ if how == 'quarantine' or late then
   if late and how ~= 'quarantine' then reason = 'expired' end
   if how == 'idle' then redis.call('HSET', KEYS[6], id, now) end
   redis.call('ZADD', KEYS[4], notBefore, id)
-  redis.call('HSET', KEYS[5], id, now .. '|0|' .. notBefore .. '|1|' .. reason)
+  redis.call('HSET', KEYS[5], id, now .. '|0|' .. notBefore .. '|1|' .. reason .. '|' .. ARGV[7])
   if late and how ~= 'quarantine' then return 2 end
   return 1
 end

@@ -3,6 +3,7 @@
 -- ARGV[1] session id   ARGV[2] missing: only if Redis does not know it | force   ARGV[3] ms to the first look
 -- ARGV[4] not lent again before, ms   ARGV[5] 1: a call may be unanswered   ARGV[6] reason
 -- ARGV[7] ms since its last answered call, used when Redis does not know it
+-- ARGV[8] the lease that PostgreSQL knows last, or '': the one that the case is about
 -- returns 1 quarantined   0 Redis knows it already
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,5 +30,5 @@ if not redis.call('HGET', KEYS[6], id) then redis.call('HSET', KEYS[6], id, now 
 local notBefore = now
 if open == '1' then notBefore = now + tonumber(ARGV[4]) end
 redis.call('ZADD', KEYS[4], now + tonumber(ARGV[3]), id)
-redis.call('HSET', KEYS[5], id, now .. '|0|' .. notBefore .. '|' .. open .. '|' .. ARGV[6])
+redis.call('HSET', KEYS[5], id, now .. '|0|' .. notBefore .. '|' .. open .. '|' .. ARGV[6] .. '|' .. ARGV[8])
 return 1

@@ -1,6 +1,8 @@
--- Ends or postpones a quarantine, if the look is still the claimed one.
+-- Ends, postpones or begins anew a quarantine, if the look is still the claimed one.
 -- KEYS[1] idle   KEYS[2] quarantine   KEYS[3] cases   KEYS[4] answered   KEYS[5] returned
--- ARGV[1] session id   ARGV[2] look   ARGV[3] idle | later | forget   ARGV[4] later: ms to the next look   ARGV[5] channel
+-- ARGV[1] session id   ARGV[2] look   ARGV[3] idle | later | forget | anew
+-- ARGV[4] later: ms to the next look; anew: not lent again before, ms   ARGV[5] channel
+-- ARGV[6] anew: the lease that the case is about from now on
 -- returns 1 settled   0 somebody else's look, or no case
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -11,6 +13,12 @@ local looks = string.match(case, '^%d+|(%d+)|')
 if looks ~= ARGV[2] then return 0 end
 if ARGV[3] == 'later' then
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), id)
+  return 1
+end
+if ARGV[3] == 'anew' then
+  local notBefore = now + tonumber(ARGV[4])
+  redis.call('ZADD', KEYS[2], notBefore, id)
+  redis.call('HSET', KEYS[3], id, now .. '|0|' .. notBefore .. '|1|contradiction|' .. ARGV[6])
   return 1
 end
 redis.call('ZREM', KEYS[2], id)

@@ -9,8 +9,9 @@ local taken = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[1]))) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), id)
-  redis.call('HSET', KEYS[3], id, now .. '|0|' .. now .. '|0|old')
+  local returned = redis.call('HGET', KEYS[4], id) or ''
+  redis.call('HSET', KEYS[3], id, now .. '|0|' .. now .. '|0|old|' .. returned)
   taken[#taken + 1] = id
-  taken[#taken + 1] = redis.call('HGET', KEYS[4], id) or ''
+  taken[#taken + 1] = returned
 end
 return taken

@@ -1,0 +1,160 @@
+import { sql } from 'drizzle-orm';
+import { type PoolServices, startPoolServices } from '../tests/pool-services';
+import type { Lease } from './lease';
+import { PoolError } from './pool-error';
+import type { SessionPool } from './session-pool';
+
+let services: PoolServices;
+beforeAll(async () => {
+  services = await startPoolServices();
+});
+afterEach(() => services.reset());
+afterAll(() => services.close());
+
+const WAIT = { waitMs: 10_000 };
+
+const leaseAll = (pool: SessionPool, count: number): Promise<Lease[]> =>
+  Promise.all(Array.from({ length: count }, () => pool.lease(WAIT)));
+
+async function codeOfRefusal(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof PoolError) return error.code;
+    throw error;
+  }
+  throw new Error('Nothing was refused');
+}
+
+/** A login that waits until it is let in. */
+function gate(): { open: () => void } {
+  let open: () => void = () => undefined;
+  services.fileMaker.loginGate = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { open };
+}
+
+test('a calm pool opens as many sessions at once as callers wait for, up to the cap', async () => {
+  const pool = await services.pool('a', { cap: 6, loginsPerSecond: 5 });
+  const door = gate();
+  const all = Array.from({ length: 10 }, async () => pool.giveBack(await pool.lease(WAIT), 'idle'));
+  await until(() => services.fileMaker.logins === 6);
+  door.open();
+  expect(new Set(await Promise.all(all))).toEqual(new Set([true]));
+  expect(services.fileMaker.mostLoginsAtOnce).toBe(6);
+  expect(services.fileMaker.logins).toBe(6);
+});
+
+// A FileMaker that drops every session as soon as it is open: what a restart, or a file that closes again and again,
+// looks like from here.
+test('in a storm of 952 all processes together log in no more often than one burst and the even pace', async () => {
+  const options = { cap: 4, loginsPerSecond: 20 };
+  const pools = [await services.pool('a', options), await services.pool('b', options)];
+  const until = performance.now() + 1_500;
+  const caller = async (pool: SessionPool): Promise<void> => {
+    while (performance.now() < until) {
+      try {
+        const lease = await pool.lease({ waitMs: 200 });
+        services.fileMaker.restart();
+        await pool.giveBack(lease, 'gone');
+      } catch (error) {
+        if (!(error instanceof PoolError)) throw error;
+      }
+    }
+  };
+  await Promise.all(pools.flatMap((pool) => Array.from({ length: 6 }, () => caller(pool))));
+  const { loginTimes } = services.fileMaker;
+  expect(loginTimes.length).toBeGreaterThan(8);
+  // Rows are written at the pace; how long each then takes to reach FileMaker differs by some milliseconds.
+  const SLACK = 3;
+  for (const [from, start] of loginTimes.entries()) {
+    for (const [to, end] of loginTimes.entries()) {
+      if (to < from) continue;
+      const allowed = 4 + ((end - start) * 20) / 1_000 + SLACK;
+      expect(to - from + 1).toBeLessThanOrEqual(allowed);
+    }
+  }
+});
+
+test('a burst that meets a full server finds out how much room there is, and does not stand still for it', async () => {
+  const pool = await services.pool('a', { cap: 6 });
+  services.fileMaker.next('open', 'open', 'open', 'capacity', 'capacity', 'capacity');
+  const first = await Promise.race([pool.lease(WAIT), ...Array.from({ length: 5 }, () => pool.lease(WAIT))]);
+  await until(() => services.fileMaker.logins === 6);
+  await until(async () => (await pool.census()).effectiveCap === 3);
+  expect(await pool.census()).toMatchObject({ opening: 0, cap: 6, effectiveCap: 3 });
+  // Refusals that came together are one failure: the next try may be in a second, not in many.
+  const { rows } = await services.database.executor.execute(sql`select failures from session_pool.pool`);
+  expect(rows).toEqual([{ failures: 1 }]);
+  await services.pass(3 * 60_000);
+  await pool.keep();
+  await until(() => services.fileMaker.logins === 7);
+  expect(services.fileMaker.mostLive).toBeLessThanOrEqual(4);
+  await pool.giveBack(first, 'idle');
+});
+
+test('after a refusal one login at a time tries the ground, and the first that goes well opens the door for the rest', async () => {
+  const pool = await services.pool('a', { cap: 5 });
+  services.fileMaker.next('other');
+  expect(await codeOfRefusal(pool.lease(WAIT))).toBe('POOL_UNAVAILABLE');
+  await services.pass(30_000);
+  await pool.keep();
+  services.fileMaker.mostLoginsAtOnce = 0;
+  const door = gate();
+  const all = leaseAll(pool, 5);
+  await until(() => services.fileMaker.logins === 2);
+  await pool.keep();
+  expect(services.fileMaker.mostLoginsAtOnce).toBe(1);
+  door.open();
+  await all;
+  expect(services.fileMaker.logins).toBe(6);
+});
+
+// A server that has just restarted may take the connection and never answer; each such login costs a place for a
+// quarter of an hour.
+test('after a restart of FileMaker a login without an answer costs one place, not the whole cap', async () => {
+  const pool = await services.pool('a', { cap: 5 });
+  const leases = await leaseAll(pool, 5);
+  services.fileMaker.restart();
+  for (const lease of leases) await pool.giveBack(lease, 'gone');
+  await pool.flushEpoch(leases[0]?.epoch);
+  services.fileMaker.mode = 'lost-answer';
+  const all = Array.from({ length: 5 }, () => codeOfRefusal(pool.lease(WAIT)));
+  expect(new Set(await Promise.all(all))).toEqual(new Set(['POOL_UNAVAILABLE']));
+  expect(await pool.census()).toMatchObject({ opening: 1 });
+});
+
+test('whoever waits looks by himself no more than twice a second, and one process no more often than one caller', async () => {
+  const pool = await services.pool('a', { cap: 1 });
+  const held = await pool.lease(WAIT);
+  const asked = jest.spyOn(services.redis, 'sendCommand');
+  const began = performance.now();
+  const waiting = Array.from({ length: 40 }, () => codeOfRefusal(pool.lease({ waitMs: 1_200 })));
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(['POOL_BUSY']));
+  const seconds = (performance.now() - began) / 1_000;
+  // The first look, and then one each half second.
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(1 + Math.ceil(seconds * 2));
+  asked.mockRestore();
+  await pool.giveBack(held, 'idle');
+});
+
+test('a session whose quarantine ends is looked at in that moment, not at the next round of the keeper', async () => {
+  const lonely = { cap: 1, quarantineMs: 1_000, safetyPollMs: 60_000 };
+  const pool = await services.pool('a', lonely);
+  const lease = await pool.lease(WAIT);
+  await pool.giveBack(lease, 'quarantine');
+  const began = performance.now();
+  // Its first round finds the session in quarantine; the second would be half a minute later.
+  const other = await services.pool('b', { ...lonely, keepEveryMs: 30_000 });
+  expect((await other.lease(WAIT)).sessionId).toBe(lease.sessionId);
+  expect(performance.now() - began).toBeLessThan(9_000);
+});
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 20_000; turn += 1) {
+    if (await holds()) return;
+    await new Promise(setImmediate);
+  }
+  throw new Error('It never came true');
+}
