@@ -78,9 +78,13 @@ function field(running: RunningProcess, marker: string, name: string): string {
 }
 
 /** A server of `contenders/`; it prints `{"listening":port}`. */
-export async function startContender(stops: Stops, name: string, values: Values): Promise<{ port: number }> {
+export async function startContender(
+  stops: Stops,
+  name: string,
+  values: Values,
+): Promise<{ port: number; pid: number }> {
   const running = await startNode(stops, `testing/benchmarks/dist/contenders/${name}.js`, values, '"listening"');
-  return { port: Number(field(running, '"listening"', 'listening')) };
+  return { port: Number(field(running, '"listening"', 'listening')), pid: running.pid };
 }
 
 /** The control API of a simulator; an error for anything but 2xx. */
@@ -208,12 +212,13 @@ export async function startApp(
   stops: Stops,
   app: 'ingress' | 'worker',
   values: Values,
-): Promise<{ port: number; lines: readonly string[]; kill(): Promise<unknown> }> {
+): Promise<{ port: number; pid: number; lines: readonly string[]; kill(): Promise<unknown> }> {
   const publicSide: Values = app === 'ingress' ? { HOST: '127.0.0.1', PORT: '0' } : {};
   const running = await startNode(stops, `apps/${app}/dist/main.js`, { ...values, ...publicSide }, '"listening"');
   const url = field(running, '"listening"', 'url');
   return {
     port: URL.canParse(url) ? Number(new URL(url).port) : 0,
+    pid: running.pid,
     lines: running.lines,
     kill: () => running.kill(),
   };

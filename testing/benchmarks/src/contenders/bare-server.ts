@@ -1,11 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 
 /**
  * The least that a correct receiver can do: check the HMAC, store the body, answer after the commit. No framework, no
  * queue, no limits, no metrics, no log. Its table is a copy of the inbox's, with the same indexes and checks.
+ * With QUEUE it also adds a BullMQ job for each stored event, after the answers, a batch in one call.
  */
 interface Waiting {
   id: string;
@@ -18,6 +21,13 @@ interface Waiting {
 
 const secret = process.env.WEBHOOK_SECRET ?? '';
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
+const table = process.env.TABLE ?? 'bare';
+const queue =
+  process.env.QUEUE === undefined
+    ? undefined
+    : new Queue(process.env.QUEUE, {
+        connection: new Redis(process.env.REDIS_URL ?? '', { maxRetriesPerRequest: null }),
+      });
 const rowsMax = 100;
 const waiting: Waiting[] = [];
 let storing = false;
@@ -38,7 +48,7 @@ async function storeWaiting(): Promise<void> {
       const at = row * 5;
       return `('webhook','stripe',$${at + 1},$${at + 2},false,$${at + 3},to_timestamp($${at + 4}),$${at + 5},'received')`;
     });
-    const sql = `insert into bare.events (source, peer, event_id, event_type, livemode, object_id, event_created_at, body, state)
+    const sql = `insert into ${table}.events (source, peer, event_id, event_type, livemode, object_id, event_created_at, body, state)
       values ${values.join(',')} on conflict (event_id) do nothing`;
     const status = await pool
       .query(
@@ -50,6 +60,9 @@ async function storeWaiting(): Promise<void> {
         () => 503,
       );
     for (const row of rows) row.done(status);
+    if (status === 200) {
+      void queue?.addBulk(rows.map(({ id, type }) => ({ name: type, data: { id }, opts: { jobId: id } })));
+    }
   }
   storing = false;
 }
@@ -78,8 +91,8 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
 }
 
 async function main(): Promise<void> {
-  await pool.query('create schema if not exists bare');
-  await pool.query('create table if not exists bare.events (like inbox.events including all)');
+  await pool.query(`create schema if not exists ${table}`);
+  await pool.query(`create table if not exists ${table}.events (like inbox.events including all)`);
   const server = createServer(handle);
   server.listen(0, '127.0.0.1', () => {
     console.log(JSON.stringify({ listening: (server.address() as AddressInfo).port }));
