@@ -5,6 +5,7 @@ const calm: LoginFacts = {
   cap: 5,
   sessions: 0,
   loginsUnderWay: 0,
+  open: 1,
   loginsAtOnce: 2,
   loginEveryMs: 200,
   nextLoginInMs: 0,
@@ -21,6 +22,7 @@ const anyFacts = fc.record({
   cap: fc.integer({ min: 1, max: 50 }),
   sessions: fc.nat(60),
   loginsUnderWay: fc.nat(10),
+  open: fc.nat(3),
   loginsAtOnce: fc.integer({ min: 1, max: 20 }),
   loginEveryMs: fc.integer({ min: 1, max: 1_000 }),
   nextLoginInMs: fc.integer({ min: -10_000, max: 10_000 }),
@@ -45,11 +47,18 @@ test('logins never go past the effective cap nor past the number at once, howeve
       if (count === 0) return;
       expect(given.sessions + count).toBeLessThanOrEqual(cap);
       expect(given.loginsUnderWay + count).toBeLessThanOrEqual(
-        given.failures > 0 || given.restartSuspected ? 1 : given.loginsAtOnce,
+        given.failures > 0 || given.restartSuspected || given.open === 0 ? 1 : given.loginsAtOnce,
       );
       expect(given.heldForMs > 0 && given.heldBecause !== undefined).toBe(false);
     }),
   );
+});
+
+test('while no session stands, one login tries the ground for all; the others follow together', () => {
+  const ten = { ...calm, cap: 10, loginsAtOnce: 10, open: 0 };
+  expect(decideLogins(ten, 10)).toMatchObject({ count: 1, refusal: { why: 'logins-at-once' } });
+  expect(decideLogins({ ...ten, sessions: 1, loginsUnderWay: 1 }, 10).count).toBe(0);
+  expect(decideLogins({ ...ten, sessions: 1, open: 1 }, 9).count).toBe(9);
 });
 
 // A storm: callers want sessions all the time, and every session is gone as soon as it is open (952 after 952).

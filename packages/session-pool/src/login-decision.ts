@@ -6,6 +6,8 @@ export interface LoginFacts {
   /** Rows, whatever their state. */
   sessions: number;
   loginsUnderWay: number;
+  /** Sessions that are open: FileMaker answered their logins. */
+  open: number;
   /** How many may be under way together, and begin together after a rest. */
   loginsAtOnce: number;
   /** Between two logins at the even pace. */
@@ -60,8 +62,10 @@ export function refuseLogin(facts: LoginFacts): LoginRefusal | undefined {
   if (facts.heldForMs > 0 && facts.heldBecause !== undefined) {
     return { why: 'held', retryAfterMs: Math.ceil(facts.heldForMs), because: facts.heldBecause, sessions };
   }
-  // After a failure or a restart one login tries the ground for all.
-  const atOnce = facts.failures > 0 || facts.restartSuspected ? 1 : facts.loginsAtOnce;
+  // After a failure or a restart, and where no session stands yet, one login tries the ground for all: each that is never
+  // answered costs a place until the session that may exist has outlived itself, and a burst of them would cost all.
+  const untried = facts.failures > 0 || facts.restartSuspected || facts.open === 0;
+  const atOnce = untried ? 1 : facts.loginsAtOnce;
   if (facts.loginsUnderWay >= atOnce) return { why: 'logins-at-once', retryAfterMs: LOGIN_RETRY_MS, sessions };
   // A token bucket told as a time: each login moves the next one's due time on by `loginEveryMs`, and a rest lets it
   // fall behind, by a burst of `loginsAtOnce` at most.

@@ -112,7 +112,11 @@ export class LoginDemand {
 
   async #afterLogin(result: LoginResult): Promise<void> {
     const { onRefusal } = this.#options;
-    if (result.kind === 'opened') return;
+    if (result.kind === 'opened') {
+      // The ground is tried: those who waited for that may follow at once.
+      this.#believe(0);
+      return;
+    }
     if (result.verdict === 'credentials') await this.#refuseWithoutHope(refusedForHalt('FILEMAKER_CREDENTIALS'));
     else if (result.verdict === 'unavailable') onRefusal(refusedUnavailable(result.verdict));
     else if (result.open === 0) {

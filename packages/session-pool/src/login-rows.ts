@@ -46,6 +46,12 @@ export interface LoginSettled {
   first: boolean;
 }
 
+interface SessionCounts {
+  sessions: number;
+  logins: number;
+  open: number;
+}
+
 interface PoolRow {
   epoch: string;
   next_login_in_ms: number;
@@ -73,9 +79,8 @@ export class LoginRows {
 
   /** Whether `wanted` logins may begin, as far as a look without a lock tells. */
   async look(wanted: number): Promise<LoginDecision> {
-    const pool = await this.#database.one<PoolRow & { sessions: number; logins: number }>(
-      sql`select ${POOL_COLUMNS}, (${this.#countOf(sql`true`)}) as sessions, (${this.#countOf(this.#underWay())}) as logins
-          from session_pool.pool`,
+    const pool = await this.#database.one<PoolRow & SessionCounts>(
+      sql`select ${POOL_COLUMNS}, ${this.#counts()} from session_pool.pool`,
     );
     if (pool === undefined) throw new PoolError('POOL_DATABASE_DOWN', 'The row session_pool.pool is missing');
     return decideLogins(this.#factsOf(pool, pool), wanted);
@@ -95,11 +100,11 @@ export class LoginRows {
     return this.#database.transaction(async (tx) => {
       const pool = await this.#lockPool(tx);
       // A statement of its own after the lock: it sees what the last holder of the lock committed.
-      const counts = await oneRow<{ sessions: number; logins: number }>(
-        tx,
-        sql`select (${this.#countOf(sql`true`)}) as sessions, (${this.#countOf(this.#underWay())}) as logins`,
+      const counts = await oneRow<SessionCounts>(tx, sql`select ${this.#counts()}`);
+      const decision = decideLogins(
+        this.#factsOf(pool, counts ?? { sessions: 0, logins: 0, open: 0 }),
+        sessionIds.length,
       );
-      const decision = decideLogins(this.#factsOf(pool, counts ?? { sessions: 0, logins: 0 }), sessionIds.length);
       if (decision.count === 0) return decision;
       await changed(
         tx,
@@ -119,6 +124,11 @@ export class LoginRows {
     return 1_000 / this.#options.loginsPerSecond;
   }
 
+  #counts() {
+    return sql`(${this.#countOf(sql`true`)}) as sessions, (${this.#countOf(this.#underWay())}) as logins,
+      (${this.#countOf(sql`state = 'open'`)}) as open`;
+  }
+
   #countOf(which: ReturnType<typeof sql>) {
     return sql`select count(*)::int from session_pool.sessions where ${which}`;
   }
@@ -128,11 +138,12 @@ export class LoginRows {
       and opened_at > clock_timestamp() - ${ms(this.#options.loginTimeoutMs)}`;
   }
 
-  #factsOf(pool: PoolRow, counts: { sessions: number; logins: number }): LoginFacts {
+  #factsOf(pool: PoolRow, counts: SessionCounts): LoginFacts {
     return {
       cap: this.#options.cap,
       sessions: counts.sessions,
       loginsUnderWay: counts.logins,
+      open: counts.open,
       loginsAtOnce: this.#options.loginsAtOnce,
       loginEveryMs: this.#loginEveryMs,
       nextLoginInMs: pool.next_login_in_ms,
