@@ -13,7 +13,7 @@ import { effectsMigrations } from './migrations';
  * heartbeat and go on, answers of PostgreSQL and of the peer are lost, persons release and resolve, time passes. The peer
  * keeps books of its own. PostgreSQL's clock cannot be set, so time passes by moving the rows' times.
  *
- *   RUNS=10000 npx jest packages/effects/src/effect-engine.model                 more of them; about 20 a second
+ *   RUNS=10000 npx jest packages/effects/src/effect-engine.model                 more of them; three to eight a second
  *   RUNS=10000 MINUTES=20 npx jest packages/effects/src/effect-engine.model      as many as fit into the time
  *   SEED=… FCPATH=… npx jest packages/effects/src/effect-engine.model            a failure again, as it printed them
  *
