@@ -210,7 +210,7 @@ export async function startCrashStand(name: string, invoicesFrom: number): Promi
         await redis.flush().catch(() => redis.flush());
         await database.pool.query('delete from session_pool.sessions');
         await database.pool.query(
-          `update session_pool.pool set next_login_at = null, held_until = null, held_because = null, failures = 0,
+          `update session_pool.pool set next_login_at = null, held_until = null, held_because = null, failures = 0, failed_at = null, restart_suspected = false,
              shrunk_by = 0, shrunk_at = null`,
         );
         await database.pool.query('delete from gates.circuits');
