@@ -50,7 +50,8 @@ const everything = process.env.CRASH_POINTS === 'all';
 const seed = Number(process.env.CRASH_SEED ?? '1');
 /** Most of a life is waiting for a death to be noticed, so two cores carry several bridges. */
 const STANDS = 4;
-const DRAWN_PER_STAND = 1;
+/** Some points depend on the moment (a timer that fell into the listing): then the next one drawn is struck instead. */
+const DRAWN_PER_ROAD = 5;
 /** What a timer does again and again is killed at its first passings only. */
 const PASSINGS_MAX = 2;
 /** From here on the settings differ; what lies before is the same road in all of them, and killed in the first. */
@@ -132,6 +133,17 @@ async function strikeSafely(stand: CrashStand, one: Strike): Promise<Result> {
   return result;
 }
 
+/** Strikes these points one after another, up to the first at which the process has died. */
+async function strikeUntilStruck(stand: CrashStand, points: readonly Strike[]): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const point of points) {
+    const result = await strikeSafely(stand, point);
+    results.push(result);
+    if (result.deaths > 0) break;
+  }
+  return results;
+}
+
 const told = ({ setting, app, point, deaths, seconds, wrong }: Result): string =>
   `${deaths} deaths, ${seconds.toFixed(0)} s · ${setting.name} · ${app} · ${point}${wrong.length === 0 ? '' : ` · WRONG: ${wrong.join('; ')}`}`;
 
@@ -176,8 +188,14 @@ test(
     const lists = await share(everything ? roads : drawn(roads, STANDS), (stand, { setting, app }) =>
       list(stand, setting, app),
     );
-    const strikes = everything ? lists.flat() : lists.flatMap((points) => drawn(points, DRAWN_PER_STAND));
-    const results = await share(strikes, strikeSafely);
+    const results = everything
+      ? await share(lists.flat(), strikeSafely)
+      : (
+          await share(
+            lists.map((points) => drawn(points, DRAWN_PER_ROAD)),
+            strikeUntilStruck,
+          )
+        ).flat();
     const deaths = (count: number): number => results.filter((result) => result.deaths === count).length;
     if (everything)
       process.stderr.write(
@@ -185,8 +203,8 @@ test(
       );
     expect(results.filter((result) => result.wrong.length > 0).map(told)).toEqual([]);
     // Some points depend on the moment and are not passed each time; most are.
-    expect(deaths(0)).toBeLessThanOrEqual(results.length / 3);
-    expect(results).toHaveLength(strikes.length);
+    if (everything) expect(deaths(0)).toBeLessThanOrEqual(results.length / 3);
+    else expect(results.length - deaths(0)).toBe(STANDS);
   },
   everything ? 3_600_000 : 120_000,
 );
