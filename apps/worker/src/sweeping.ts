@@ -25,7 +25,7 @@ export interface SweepingOptions {
 function sources({ inbox, effects, registration, performs }: SweepingOptions): SweepSource[] {
   const events: SweepSource<{ id: string; eventId: string; run: number; queued: boolean }> = {
     queue: 'stripe-events',
-    recoverDead: async () => (registration.mayJudge() ? inbox.recoverDead(registration.id) : 0),
+    recoverDead: () => inbox.recoverDead(registration.id, { silentToo: registration.mayJudge() }),
     due: (limit, lookedAtMs) => inbox.due(limit, lookedAtMs),
     markQueued: (ids) => inbox.markQueued(ids),
     replan: (ids) => inbox.replan(ids),
@@ -35,8 +35,7 @@ function sources({ inbox, effects, registration, performs }: SweepingOptions): S
   const scripts: SweepSource = {
     queue: 'filemaker-effects',
     recoverDead: async () => {
-      if (!registration.mayJudge()) return 0;
-      const { unknown, freed } = await effects.recoverDead(registration.id);
+      const { unknown, freed } = await effects.recoverDead(registration.id, { silentToo: registration.mayJudge() });
       return unknown + freed;
     },
     due: (limit, lookedAtMs) => effects.due(limit, lookedAtMs),

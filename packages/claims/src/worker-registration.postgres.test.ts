@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
@@ -135,4 +137,63 @@ test('a PostgreSQL that cannot be reached is told as a failed heartbeat and does
   });
   expect(failure.message).toContain('Failed query');
   await expect(worker?.stop()).rejects.toThrow();
+});
+
+describe('a process that was killed and started again in the same place', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  async function childPid(): Promise<number> {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    children.push(child);
+    await once(child, 'spawn');
+    if (child.pid === undefined) throw new Error('the child has no number');
+    return child.pid;
+  }
+  async function killed(): Promise<number> {
+    const pid = await childPid();
+    const child = children.at(-1);
+    if (child === undefined) throw new Error('no child');
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+    return pid;
+  }
+  /** As if the worker were that process. */
+  const runsAs = (id: string, pid: number, place?: string) =>
+    database.executor.execute(
+      sql`update claims.workers set pid = ${pid}, place = coalesce(${place ?? null}, place) where id = ${id}`,
+    );
+  const hasEnded = async (id: string): Promise<boolean> => {
+    const { rows } = await database.executor.execute(sql`select claims.has_ended(${id}) as ended`);
+    return rows[0]?.ended === true;
+  };
+
+  test('finds the claims of its former life free at once, though that was heard a moment ago', async () => {
+    const worker = await register();
+    await runsAs(worker.id, await killed());
+    const asker = await register();
+    expect(await isAlive(asker, worker.id)).toBe(false);
+    expect(await hasEnded(worker.id)).toBe(true);
+  });
+
+  test('leaves a living neighbour alone, and whoever runs in another place under any number', async () => {
+    const [neighbour, elsewhere] = [await register(), await register()];
+    await runsAs(neighbour.id, await childPid());
+    await runsAs(elsewhere.id, await killed(), 'another machine');
+    const asker = await register();
+    expect(await asker.alive([neighbour.id, elsewhere.id])).toEqual(new Set([neighbour.id, elsewhere.id]));
+    expect(await hasEnded(neighbour.id)).toBe(false);
+  });
+
+  test('a silent worker is dead and yet not known to have ended; one that stopped or never was has ended', async () => {
+    const [silentOne, stopped] = [await register(), await register()];
+    await runsAs(silentOne.id, await childPid());
+    await silent(silentOne.id, 60);
+    await stopped.stop();
+    expect([await hasEnded(stopped.id), await hasEnded('never-was')]).toEqual([true, true]);
+    expect(await hasEnded(silentOne.id)).toBe(false);
+  });
 });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { changed, type Database, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { isGone, processPlace } from './process-place';
 
 export const HEARTBEAT_MS = 1_000;
 /** A worker unheard for so long is dead; the number stands in claims.is_alive too. */
@@ -13,7 +14,8 @@ const FORGET_AFTER_DAYS = 7;
 
 /**
  * One process's right to work on rows. Claims hang on its heartbeat: when the process is killed, its claims are free
- * five seconds later, however long the work would have been allowed to take.
+ * five seconds later, however long the work would have been allowed to take; and at once when a process starts in the
+ * same place (machine and namespace) and sees that it is gone.
  */
 export interface WorkerRegistration {
   readonly id: string;
@@ -24,7 +26,7 @@ export interface WorkerRegistration {
   /** Which of these workers are alive. */
   alive(workers: readonly string[]): Promise<Set<string>>;
   /**
-   * Whether this process may judge others: it has itself beaten without a gap for as long as a silence means death. After
+   * Whether this process may judge others by their silence: it has itself beaten without a gap for as long as a silence means death. After
    * a stall of PostgreSQL everybody's heartbeat is late, and nobody is dead.
    */
   mayJudge(): boolean;
@@ -34,13 +36,31 @@ export interface WorkerRegistration {
   stop(): Promise<void>;
 }
 
+/** Whoever was killed in this place and started again finds its claims free: nobody waits for the silence of the dead. */
+async function endTheGone(database: Database, place: string | undefined): Promise<void> {
+  if (place === undefined) return;
+  const here = await rows<{ id: string; pid: number }>(
+    database.executor,
+    sql`select id, pid from claims.workers where place = ${place} and stopped_at is null`,
+  );
+  const gone = here.filter(({ pid }) => isGone(pid)).map((worker) => worker.id);
+  if (gone.length === 0) return;
+  await changed(
+    database.executor,
+    sql`update claims.workers set stopped_at = clock_timestamp() where id = any(${sql.param(gone)}::text[]) and stopped_at is null`,
+  );
+}
+
 export async function registerWorker(
   database: Database,
   options: { app: string; onHeartbeatFailure?: (error: Error) => void },
 ): Promise<WorkerRegistration> {
   const id = `${options.app}-${randomUUID()}`;
+  const place = processPlace();
+  await endTheGone(database, place);
   await database.executor.execute(
-    sql`insert into claims.workers (id, app, host, pid) values (${id}, ${options.app}, ${hostname()}, ${process.pid})`,
+    sql`insert into claims.workers (id, app, host, pid, place)
+        values (${id}, ${options.app}, ${hostname()}, ${process.pid}, ${place ?? null})`,
   );
   await database.executor.execute(
     sql`delete from claims.workers where heartbeat_at < clock_timestamp() - make_interval(days => ${FORGET_AFTER_DAYS})
