@@ -3,7 +3,7 @@
  * or peers, none up, no cycles. Each rule says why it exists.
  */
 const base = '^packages/(database|config|observability|node-runtime)/';
-const peers = '^packages/(stripe-client|filemaker-client|session-pool|payload-builder|amberflo-client)/';
+const peers = '^packages/(stripe-client|filemaker-client|session-pool|payload-builder|amberflo-client|mail)/';
 const engine = '^packages/(claims|gates|installation|inbox|effects|jobs|flow|operations|reconciliation|alerts)/';
 const billing = '^packages/(stripe-mirror|dunning|notices)/';
 const faces = '^packages/(cli|console)/';
@@ -47,7 +47,7 @@ module.exports = {
       comment: 'An app joins two peers through a small interface that the user of it declares.',
       severity: 'error',
       from: {
-        path: '^packages/(stripe-client|filemaker-client|session-pool|payload-builder|amberflo-client)/',
+        path: '^packages/(stripe-client|filemaker-client|session-pool|payload-builder|amberflo-client|mail)/',
         pathNot: tests,
       },
       to: { path: peers, pathNot: '^packages/$1/' },
@@ -115,7 +115,7 @@ module.exports = {
       from: { path: '^((?:packages|apps|testing)/[^/]+)/src/', pathNot: ['src/index[.]ts$', tests] },
       to: { path: '^$1/src/index[.]ts$' },
     },
-    // The next five keep docs/decisions/0012-crash-points.md true: what commits or calls somebody outside does so in a
+    // The next six keep docs/decisions/0012-crash-points.md true: what commits or calls somebody outside does so in a
     // wrapper that tells of it, so that a test can kill the process exactly there. Types may be imported anywhere.
     {
       name: 'commits-in-one-place',
@@ -130,6 +130,13 @@ module.exports = {
       severity: 'error',
       from: { path: shipped, pathNot: [tests, '^packages/filemaker-client/src/http-exchange[.]ts$'] },
       to: { path: '(^|/)node_modules/undici/|^undici$', ...values },
+    },
+    {
+      name: 'mail-in-one-place',
+      comment: 'The mail server is reached through packages/mail, which tells of every letter.',
+      severity: 'error',
+      from: { path: shipped, pathNot: [tests, '^packages/mail/src/mailer[.]ts$'] },
+      to: { path: '(^|/)node_modules/nodemailer/|^nodemailer$', ...values },
     },
     {
       name: 'stripe-calls-in-one-place',
