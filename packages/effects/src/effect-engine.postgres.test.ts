@@ -35,6 +35,7 @@ function setup(
     prepare?: HeldBack[];
     closed?: () => boolean;
   } = {},
+  used: EffectStore = store,
 ) {
   const books = { sent: [] as string[], asked: 0, rechecked: 0, released: [] as (string | null)[] };
   const sends = [...(script.sends ?? [])];
@@ -69,7 +70,7 @@ function setup(
       },
   };
   const engine: EffectEngine = createEffectEngine({
-    store,
+    store: used,
     worker: worker.id,
     performers: [performer],
     closedBecause: async () =>
@@ -381,6 +382,34 @@ test('two effects of one lane are never on their way together, whatever the work
     ),
   ).rejects.toThrow();
   await database.executor.execute(sql`delete from effects.effects where lane = ${lane}`);
+});
+
+test('an effect that finds its lane taken when it would begin, since a person released an older one meanwhile, waits and goes next', async () => {
+  const lane = `invoice:taken-${sequence}`;
+  const [older, newer] = [await plan({ lane }), await plan({ lane })];
+  await setup({ sends: [{ kind: 'refused', again: false, code: 'NO', message: 'no' }] }).engine.turn(older);
+  let released: { attemptId: string; sending: number } | undefined;
+  const beginsLate: EffectStore = {
+    ...store,
+    begin: async (effect, who, session) => {
+      if (effect.id === newer && released === undefined) {
+        await store.releaseParked(older, { checkFirst: false });
+        const claim = await store.claim(older, worker.id);
+        if (claim.kind !== 'claimed') throw new Error('the older one was not claimed');
+        released = await store.begin(claim.effect, worker.id, null);
+      }
+      return store.begin(effect, who, session);
+    },
+  };
+  const late = setup({}, beginsLate);
+  expect(await late.engine.turn(newer)).toMatchObject({ kind: 'waiting', code: 'LANE_BUSY' });
+  expect(late.books).toMatchObject({ sent: [], released: [null] });
+  expect(await row(newer)).toMatchObject({ state: 'planned', attempts: 0, refusals: 0, claimed_by: null });
+  await makeDue(newer);
+  expect(await late.engine.turn(newer)).toMatchObject({ kind: 'nothing', because: 'behind in its lane' });
+  await store.recoverLost(worker.id, () => []);
+  await store.resolveParked(database.executor, older, { as: 'cancelled', result: null });
+  expect(await late.engine.turn(newer)).toMatchObject({ kind: 'done' });
 });
 
 test('case E: an effect of a payment that was refunded before its script ran is parked; one on its way is left to finish', async () => {

@@ -1,11 +1,14 @@
 import { backoffMs } from './backoff';
 import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
-import { EffectClaimLostError, type EffectStore, type EndedAttempt } from './effect-store';
+import { EffectClaimLostError, EffectLaneBusyError, type EffectStore, type EndedAttempt } from './effect-store';
+import { BEFORE_GO_LIVE } from './go-live';
 
 /** After so long between plan and first sending, the money is looked at again. */
 export const RECHECK_AFTER_MS = 10 * 60_000;
 /** Refusals in a row that may be tried again; then a person looks. About a day at the longest back-off. */
 export const REFUSALS_MAX = 1_440;
+/** Until the other effect of the lane has probably ended. */
+const LANE_BUSY_MS = 2_000;
 
 /** Sendings lost one after the other and proved not there: from here on the next one waits, longer each time. */
 const LOST_MANY = 3;
@@ -43,6 +46,12 @@ export interface EffectEngine {
   inHand(): string[];
 }
 
+const NOT_SHOWN: HeldBack = {
+  kind: 'park',
+  code: BEFORE_GO_LIVE,
+  message: 'The money is from before the bridge went live, and nothing shows that it was handled then',
+};
+
 const CLAIM_LOST: TurnEnding = { kind: 'nothing', because: 'the claim was lost' };
 
 export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
@@ -79,6 +88,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     }
     if (told.kind === 'not-there') {
       const record = { stage: 'answered', code: null, verdict: 'not-there', detail: null } as const;
+      if (effect.askOnly) return holdBack(effect, NOT_SHOWN, { attemptId, record });
       if (!(await store.provedNotThere(effect, { attemptId, record }))) return CLAIM_LOST;
       if (effect.attempts < LOST_MANY) return undefined;
       const afterMs = backoffMs(effect.attempts, random());
@@ -138,8 +148,10 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       released = prepared.release(outcome);
       return await settle(effect, begun, outcome);
     } catch (error) {
-      if (error instanceof EffectClaimLostError && outcome === null) return CLAIM_LOST;
-      throw error;
+      if (outcome !== null) throw error;
+      if (error instanceof EffectClaimLostError) return CLAIM_LOST;
+      if (!(error instanceof EffectLaneBusyError)) throw error;
+      return await holdBack(effect, { kind: 'wait', afterMs: LANE_BUSY_MS, code: error.code, message: error.message });
     } finally {
       released ??= prepared.release(outcome);
       await released;
@@ -174,7 +186,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
           code: closed.cause,
           message: closed.detail,
         });
-      if (effect.state === 'unknown' || effect.checkFirst) {
+      if (effect.state === 'unknown' || effect.checkFirst || effect.askOnly) {
         const ended = await ask(effect, performer);
         if (ended !== undefined) return ended;
       }

@@ -12,6 +12,24 @@ export class EffectClaimLostError extends Error {
   }
 }
 
+/**
+ * Another effect of the lane is on its way: a person released this one while a later one was in hand, and PostgreSQL lets
+ * only one of them begin. Nothing was sent; it may begin when the other one has ended.
+ */
+export class EffectLaneBusyError extends Error {
+  readonly code = 'LANE_BUSY';
+  constructor(id: string) {
+    super(`Another effect of the lane of effect ${id} is on its way`);
+    this.name = 'EffectLaneBusyError';
+  }
+}
+
+/** The index that lets one effect of a lane be on its way. */
+function isLaneGuard(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return (cause as { constraint?: unknown } | null)?.constraint === 'effects_one_unsettled_per_lane';
+}
+
 export type EffectClaimResult =
   | { kind: 'claimed'; effect: ClaimedEffect }
   | { kind: 'parked'; reasonCode: string; reason: string }
@@ -84,7 +102,7 @@ export interface EffectStore {
   /** Parks effects that have not begun; one on its way is left to finish. Returns those that were parked, with the run of their next job. */
   parkUnsent(tx: Executor, key: string, reasonCode: string, reason: string): Promise<DueEffect[]>;
   claim(id: string, worker: string): Promise<EffectClaimResult>;
-  /** Writes `sending` and the attempt's row before the first byte leaves. Throws EffectClaimLostError. */
+  /** Writes `sending` and the attempt's row before the first byte leaves. Throws EffectClaimLostError, EffectLaneBusyError. */
   begin(
     effect: ClaimedEffect,
     worker: string,
@@ -118,8 +136,9 @@ export interface EffectStore {
   /**
    * Effects whose worker died: those that were sending become unknown, the others are free. Returns both counts.
    * Never the caller's own: after a stall of PostgreSQL its heartbeat is late too, and its answers are still to come.
+   * `silentToo: false`: only those known to have ended, for a caller that may not judge by silence yet.
    */
-  recoverDead(caller: string): Promise<{ unknown: number; freed: number }>;
+  recoverDead(caller: string, judged?: { silentToo: boolean }): Promise<{ unknown: number; freed: number }>;
   /**
    * The same for rows that this living worker holds by its own mark but not in its hand: an answer of PostgreSQL that was
    * lost on the way back must not keep a row for ever. `inHand` lists every id it has begun to claim and not finished;
@@ -135,7 +154,10 @@ export interface EffectStore {
   head(lane: string): Promise<DueEffect | undefined>;
   list(filter: { state?: EffectState; limit: number }): Promise<EffectSummary[]>;
   counts(): Promise<{ kind: string; state: EffectState; count: number }[]>;
-  /** A parked effect goes back to planned by a person's word, asking the peer first if told to. False: it is not parked. */
+  /**
+   * A parked effect goes back to planned by a person's word, asking the peer first if told to; one that was only to be
+   * asked about may run from then on. False: it is not parked.
+   */
   releaseParked(id: string, options: { checkFirst: boolean }, within?: Executor): Promise<boolean>;
   /**
    * A person's word that it has happened, or shall not. For parked and unknown effects that nobody has in hand.
@@ -149,6 +171,11 @@ export interface EffectStore {
   /** By id or by key. */
   find(idOrKey: string): Promise<EffectSummary | undefined>;
   attemptsOf(id: string): Promise<AttemptSummary[]>;
+  /**
+   * Erases the bodies of effects that were settled before `before`, going on behind the row `after`. Keeps their SHA-256.
+   * Returns how many, and the last row that was looked at: undefined when there are no more.
+   */
+  eraseBodies(batch: { before: Date; after: string; limit: number }): Promise<{ erased: number; last?: string }>;
 }
 
 const idArray = (ids: readonly string[]): SQL => sql`${sql.param(ids)}::bigint[]`;
@@ -179,6 +206,7 @@ interface ClaimedRow {
   subject: EffectSubject;
   state: 'planned' | 'unknown';
   check_first: boolean;
+  ask_only: boolean;
   attempts: number;
   refusals: number;
   planned_at: string;
@@ -273,10 +301,10 @@ export function createEffectStore(database: Database): EffectStore {
     plan: async (tx, plan) => {
       const inserted = await oneRow<{ id: string; state: EffectState }>(
         tx,
-        sql`insert into effects.effects (kind, flow, key, lane, title, target, body, subject, origin, check_first, state, reason_code, reason)
+        sql`insert into effects.effects (kind, flow, key, lane, title, target, body, subject, origin, check_first, ask_only, state, reason_code, reason)
             values (${plan.kind}, ${plan.flow}, ${plan.key}, ${plan.lane}, ${plan.title}, ${JSON.stringify(plan.target)}::jsonb,
-              ${Buffer.from(plan.body, 'utf8')}, ${JSON.stringify(plan.subject)}::jsonb, ${plan.origin}, ${plan.checkFirst},
-              ${plan.parked === undefined ? 'planned' : 'parked'}, ${plan.parked?.reasonCode ?? null}, ${plan.parked?.reason ?? null})
+              ${Buffer.from(plan.body, 'utf8')}, ${JSON.stringify(plan.subject)}::jsonb, ${plan.origin},
+              ${plan.checkFirst || plan.askOnly === true}, ${plan.askOnly ?? false}, ${plan.parked === undefined ? 'planned' : 'parked'}, ${plan.parked?.reasonCode ?? null}, ${plan.parked?.reason ?? null})
             on conflict (key) do nothing returning id, state`,
       );
       if (inserted !== undefined) return { id: inserted.id, planned: true, state: inserted.state };
@@ -303,7 +331,7 @@ export function createEffectStore(database: Database): EffectStore {
             update effects.effects e set claimed_by = ${worker}, claim_no = nextval('claims.claim_no') from quick
             where id = ${id} and state in ('planned', 'unknown') and due_at <= clock_timestamp()
               and (claimed_by is null or not claims.is_alive(claimed_by)) and ${isHead}
-            returning id, kind, flow, key, lane, title, target, body, subject, state, check_first, attempts, refusals, planned_at,
+            returning id, kind, flow, key, lane, title, target, body, subject, state, check_first, ask_only, attempts, refusals, planned_at,
               first_sent_at, last_sent_at, claim_no,
               (extract(epoch from clock_timestamp() - last_sent_at) * 1000)::float8 as since_sent_ms,
               (extract(epoch from clock_timestamp() - planned_at) * 1000)::float8 as since_planned_ms,
@@ -325,6 +353,7 @@ export function createEffectStore(database: Database): EffectStore {
           subject: row.subject,
           state: row.state,
           checkFirst: row.check_first,
+          askOnly: row.ask_only,
           attempts: row.attempts,
           refusals: row.refusals,
           plannedAt: new Date(row.planned_at),
@@ -346,11 +375,13 @@ export function createEffectStore(database: Database): EffectStore {
         sql`with begun as (
               update effects.effects set state = 'sending', attempts = attempts + 1, reason_code = null, reason = null,
                 first_sent_at = coalesce(first_sent_at, clock_timestamp()), last_sent_at = clock_timestamp()
-              where id = ${effect.id} and claim_no = ${effect.claimNo} and state = 'planned' and claimed_by = ${worker}
+              where id = ${effect.id} and claim_no = ${effect.claimNo} and state = 'planned' and claimed_by = ${worker} and not ask_only
               returning id, attempts)
             insert into effects.attempts (effect_id, purpose, number, worker, claim_no, session_id)
             select id, 'send', attempts, ${worker}, ${effect.claimNo}, ${sessionId} from begun returning id, number`,
-      );
+      ).catch((error: unknown) => {
+        throw isLaneGuard(error) ? new EffectLaneBusyError(effect.id) : error;
+      });
       if (begun === undefined) throw new EffectClaimLostError(effect.id);
       return { attemptId: begun.id, sending: begun.number };
     },
@@ -417,7 +448,7 @@ export function createEffectStore(database: Database): EffectStore {
       settle(
         attempt,
         sql`update effects.effects set state = 'planned', unknown_since = null, reason_code = null, reason = null, check_first = false
-            where ${inHandOf(claim)} and state in ('planned', 'unknown')`,
+            where ${inHandOf(claim)} and state in ('planned', 'unknown') and not ask_only`,
       ),
 
     release: (claim, { afterMs, code, message }, attempt) =>
@@ -428,9 +459,9 @@ export function createEffectStore(database: Database): EffectStore {
             where ${inHandOf(claim)} and state in ('planned', 'unknown')`,
       ),
 
-    recoverDead: (caller) =>
+    recoverDead: (caller, { silentToo } = { silentToo: true }) =>
       recover(
-        sql`claimed_by <> ${caller} and not claims.is_alive(claimed_by)`,
+        sql`claimed_by <> ${caller} and ${silentToo ? sql`not claims.is_alive(claimed_by)` : sql`claims.has_ended(claimed_by)`}`,
         'WORKER_DIED',
         'Its worker died while sending',
       ),
@@ -538,11 +569,28 @@ export function createEffectStore(database: Database): EffectStore {
         sql`select kind, state, count(*)::int as count from effects.effects group by kind, state order by kind, state`,
       ),
 
+    eraseBodies: async ({ before, after, limit }) => {
+      const row = await oneRow<{ erased: number; last: string | null }>(
+        executor,
+        sql`with looked as (
+              select id from effects.effects
+              where id > ${after}::bigint and planned_at < ${before.toISOString()}::timestamptz order by id limit ${limit}),
+            erased as (
+              update effects.effects e set body = null, body_sha256 = sha256(e.body) from looked
+              where e.id = looked.id and e.body is not null and e.state in ('done', 'cancelled')
+                and e.settled_at < ${before.toISOString()}::timestamptz
+              returning 1)
+            select (select count(*)::int from erased) as erased, (select max(id)::text from looked) as last`,
+      );
+      const last = row?.last ?? undefined;
+      return { erased: row?.erased ?? 0, ...(last === undefined ? {} : { last }) };
+    },
+
     releaseParked: async (id, { checkFirst }, within) =>
       (await changed(
         within ?? executor,
         sql`update effects.effects set state = 'planned', reason_code = null, reason = null, refusals = 0, due_at = clock_timestamp(),
-              run = run + 1, queued_at = null, check_first = ${checkFirst}
+              run = run + 1, queued_at = null, check_first = ${checkFirst}, ask_only = false
             where id = ${id} and state = 'parked'`,
       )) === 1,
 
@@ -556,10 +604,39 @@ export function createEffectStore(database: Database): EffectStore {
   };
 }
 
+/** How an effect stands, for a comparison with the peer's own records. */
+export interface EffectStanding {
+  id: string;
+  key: string;
+  state: EffectState;
+  /** A person has said that it is done or shall not happen. */
+  byPerson: boolean;
+  reasonCode: string | null;
+  plannedAt: Date;
+  /** Where and how, as it was frozen when planned. */
+  target: unknown;
+}
+
+export interface EffectReader {
+  stateOf(key: string): Promise<EffectState | undefined>;
+  /** By key; keys that have no effect are left out. */
+  standings(keys: readonly string[]): Promise<Map<string, EffectStanding>>;
+}
+
 /** For flows, whose decisions depend on how an effect stands. */
-export function createEffectReader(within: Executor): { stateOf(key: string): Promise<EffectState | undefined> } {
+export function createEffectReader(within: Executor): EffectReader {
   return {
     stateOf: async (key) =>
       (await oneRow<{ state: EffectState }>(within, sql`select state from effects.effects where key = ${key}`))?.state,
+    standings: async (keys) => {
+      if (keys.length === 0) return new Map();
+      const found = await rows<Omit<EffectStanding, 'plannedAt'> & { plannedAt: string }>(
+        within,
+        sql`select id, key, state, coalesce(result ? 'resolvedBy', false) as "byPerson", reason_code as "reasonCode",
+              planned_at as "plannedAt", target
+            from effects.effects where key = any(${sql.param(keys)}::text[])`,
+      );
+      return new Map(found.map((row) => [row.key, { ...row, plannedAt: new Date(row.plannedAt) }]));
+    },
   };
 }

@@ -15,6 +15,8 @@ export interface EffectSubject {
   currency?: string;
   /** ISO 8601, when the money moved. */
   occurredAt?: string;
+  /** Planned by this replay: nobody is sent a notice about it. */
+  replayPlan?: string;
 }
 
 /** What a flow decides that the outside is owed. */
@@ -33,6 +35,11 @@ export interface EffectPlan {
   origin: EffectOrigin;
   /** Recovery, replay, restore: ask the peer before the first sending. */
   checkFirst: boolean;
+  /**
+   * The peer is asked, and only a proof that it has happened settles it; nothing is sent unless a person says so. For money
+   * from before the bridge went live. Includes `checkFirst`.
+   */
+  askOnly?: boolean;
   /** Plan it as parked, for a person to release or cancel. */
   parked?: { reasonCode: string; reason: string };
 }
@@ -51,6 +58,8 @@ export interface ClaimedEffect {
   /** As it was when claimed. */
   state: 'planned' | 'unknown';
   checkFirst: boolean;
+  /** It must never be sent; the store refuses to begin it. */
+  askOnly: boolean;
   attempts: number;
   refusals: number;
   plannedAt: Date;

@@ -25,10 +25,23 @@ export {
   type DueEffect,
   EffectClaimLostError,
   type EffectClaimResult,
+  type EffectReader,
+  type EffectStanding,
   type EffectStore,
   type EffectSummary,
   type EndedAttempt,
   type Settled,
 } from './effect-store';
+export { forgetEffects, type TracedEffect, traceEffects } from './forget-bodies';
+export {
+  askAllFirst,
+  BEFORE_GO_LIVE,
+  countForGoLive,
+  drawLine,
+  type GoLiveCount,
+  listUnsent,
+  settleOlder,
+  type UnsentEffect,
+} from './go-live';
 export { effectsMigrations } from './migrations';
 export { createWaitingEffects, type LaneHold, type WaitingEffects } from './waiting-effects';

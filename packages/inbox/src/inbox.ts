@@ -94,6 +94,35 @@ export interface EventSummary {
   finishedAt: Date | null;
 }
 
+/** What to list; a row must fit everything that is given. */
+export interface EventFilter {
+  state?: EventState;
+  /** Exactly, or the beginning when it ends with `*`. */
+  type?: string;
+  objectId?: string;
+  source?: EventSource;
+  /** Arrived at or after. */
+  since?: Date;
+  /** Arrived before. */
+  until?: Date;
+  /** The beginning of Stripe's event id. */
+  eventIdPrefix?: string;
+  /** Rows older than this one: the `id` of the last row of the page before. */
+  before?: string;
+  limit: number;
+}
+
+/** A request that was refused at the door, without its body. */
+export interface Rejection {
+  id: string;
+  receivedAt: Date;
+  /** A code: `SIGNATURE_MISMATCH`, `BODY_TOO_LARGE`, … */
+  reason: string;
+  bytes: number;
+  /** The address it came from. */
+  remote: string | null;
+}
+
 export interface Inbox {
   /**
    * Stores deliveries in one statement. A repeated event id adds no row; if its row is unfinished it becomes due at once.
@@ -101,6 +130,8 @@ export interface Inbox {
    */
   record(deliveries: readonly Delivery[], executor?: Executor): Promise<Recorded[]>;
   recordRejection(rejection: { reason: string; bytes: number; remote?: string }): Promise<void>;
+  /** Of these event ids, those that have no row, or one that was ignored for the configuration of its day. */
+  missing(eventIds: readonly string[]): Promise<string[]>;
   /** Takes a row for work and counts the start. The ninth start parks it instead. */
   claim(id: string, worker: string): Promise<ClaimResult>;
   /** Ends the work, in the transaction that holds its results. Throws EventClaimLostError. */
@@ -110,8 +141,11 @@ export interface Inbox {
     event: Pick<ClaimedEvent, 'id' | 'worker' | 'claimNo'>,
     options: { afterMs: number; costs: boolean; reasonCode: string; reason: string },
   ): Promise<void>;
-  /** Frees what dead workers held, never the caller's own. Returns how many rows. */
-  recoverDead(caller: string): Promise<number>;
+  /**
+   * Frees what dead workers held, never the caller's own. Returns how many rows. `silentToo: false`: only of those known
+   * to have ended, for a caller that may not judge by silence yet.
+   */
+  recoverDead(caller: string, judged?: { silentToo: boolean }): Promise<number>;
   /**
    * Frees what this living worker holds by its mark but not in its hand, because an answer of PostgreSQL was lost.
    * `inHand` is asked after the rows were read, so that a claim made meanwhile is never taken for a lost one.
@@ -136,7 +170,17 @@ export interface Inbox {
   bodyOf(id: string): Promise<Buffer | null | undefined>;
   /** Whether an event about this object is still to be worked on. */
   hasUnfinished(objectId: string): Promise<boolean>;
-  list(filter: { state?: EventState; limit: number }): Promise<EventSummary[]>;
+  /** Of these objects, the ones about which an event is still to be worked on. */
+  unfinishedAmong(objectIds: readonly string[]): Promise<Set<string>>;
+  /** The newest first. */
+  list(filter: EventFilter): Promise<EventSummary[]>;
+  /** Requests that were refused at the door, the newest first; the last 1,000 are kept. */
+  rejections(filter: { before?: string; limit: number }): Promise<Rejection[]>;
+  /**
+   * Erases the bodies of rows that are finished and arrived before `before`, going on behind the row `after`. Keeps their
+   * SHA-256. Returns how many, and the last row that was looked at: undefined when there are no more.
+   */
+  eraseBodies(batch: { before: Date; after: string; limit: number }): Promise<{ erased: number; last?: string }>;
   counts(): Promise<Record<EventState, number>>;
   /** Age of the oldest unfinished row in seconds; 0 when there is none. */
   oldestUnfinishedSeconds(): Promise<number>;
@@ -176,7 +220,9 @@ on conflict (event_id) do update set
     when e.state in ('received', 'processing') then least(e.due_at, clock_timestamp()) else e.due_at end,
   -- A job that waits for later would swallow the resend, so the row gets a new run and with it a new job.
   run = case when ${wantedNow} or ${waiting} then e.run + 1 else e.run end,
-  queued_at = case when ${wantedNow} or ${waiting} then null else e.queued_at end
+  queued_at = case when ${wantedNow} or ${waiting} then null else e.queued_at end,
+  -- Erased while nobody wanted it.
+  body = coalesce(e.body, case when ${wantedNow} then excluded.body end)
 returning id, event_id, state, (xmax = 0) as is_new`;
 
 interface RecordedRow {
@@ -266,6 +312,24 @@ function summaryOf(row: SummaryRow): EventSummary {
   };
 }
 
+/** The beginning of a text, taken literally. */
+const beginningOf = (text: string): string => `${text.replace(/[\\%_]/g, '\\$&')}%`;
+
+function conditionsOf(filter: EventFilter): SQL[] {
+  const { state, type, objectId, source, since, until, eventIdPrefix, before } = filter;
+  const conditions: SQL[] = [];
+  if (state !== undefined) conditions.push(sql`state = ${state}`);
+  if (type?.endsWith('*') === true) conditions.push(sql`event_type like ${beginningOf(type.slice(0, -1))}`);
+  else if (type !== undefined) conditions.push(sql`event_type = ${type}`);
+  if (objectId !== undefined) conditions.push(sql`object_id = ${objectId}`);
+  if (source !== undefined) conditions.push(sql`source = ${source}`);
+  if (since !== undefined) conditions.push(sql`received_at >= ${since.toISOString()}::timestamptz`);
+  if (until !== undefined) conditions.push(sql`received_at < ${until.toISOString()}::timestamptz`);
+  if (eventIdPrefix !== undefined) conditions.push(sql`event_id like ${beginningOf(eventIdPrefix)}`);
+  if (before !== undefined) conditions.push(sql`id < ${before}::bigint`);
+  return conditions;
+}
+
 export function createInbox(database: Database): Inbox {
   const { executor } = database;
 
@@ -330,6 +394,17 @@ export function createInbox(database: Database): Inbox {
       );
     },
 
+    missing: async (eventIds) => {
+      if (eventIds.length === 0) return [];
+      const found = await rows<{ event_id: string }>(
+        executor,
+        sql`select wanted.event_id from unnest(${sql.param(eventIds)}::text[]) as wanted (event_id)
+            left join inbox.events e on e.event_id = wanted.event_id
+            where e.id is null or (e.state = 'ignored' and e.reason_code in ('UNWANTED_TYPE', 'OTHER_LIVEMODE'))`,
+      );
+      return found.map((row) => row.event_id);
+    },
+
     claim: async (id, worker) => {
       const row = await oneRow<EventRow>(
         executor,
@@ -391,7 +466,10 @@ export function createInbox(database: Database): Inbox {
       );
     },
 
-    recoverDead: (caller) => recover(sql`claimed_by <> ${caller} and not claims.is_alive(claimed_by)`),
+    recoverDead: (caller, { silentToo } = { silentToo: true }) => {
+      const dead = silentToo ? sql`not claims.is_alive(claimed_by)` : sql`claims.has_ended(claimed_by)`;
+      return recover(sql`claimed_by <> ${caller} and ${dead}`);
+    },
 
     recoverLost: async (worker, inHand) => {
       const held = await rows<{ id: string; claim_no: string }>(
@@ -466,13 +544,49 @@ export function createInbox(database: Database): Inbox {
       return row?.there ?? false;
     },
 
-    list: async ({ state, limit }) => {
+    unfinishedAmong: async (objectIds) => {
+      if (objectIds.length === 0) return new Set();
+      const found = await rows<{ object_id: string }>(
+        executor,
+        sql`select distinct object_id from inbox.events
+            where object_id = any(${sql.param(objectIds)}::text[]) and state in ('received', 'processing')`,
+      );
+      return new Set(found.map((row) => row.object_id));
+    },
+
+    list: async (filter) => {
+      const conditions = conditionsOf(filter);
+      const where = conditions.length === 0 ? sql`` : sql`where ${sql.join(conditions, sql` and `)}`;
       const found = await rows<SummaryRow>(
         executor,
-        sql`select ${summaryColumns} from inbox.events
-            where ${state ?? null}::text is null or state = ${state ?? null} order by id desc limit ${limit}`,
+        sql`select ${summaryColumns} from inbox.events ${where} order by id desc limit ${filter.limit}`,
       );
       return found.map(summaryOf);
+    },
+
+    rejections: async ({ before, limit }) => {
+      const found = await rows<Omit<Rejection, 'receivedAt'> & { received_at: string }>(
+        executor,
+        sql`select id, received_at, reason, bytes, remote from inbox.rejections
+            where ${before ?? null}::bigint is null or id < ${before ?? null}::bigint order by id desc limit ${limit}`,
+      );
+      return found.map(({ received_at, ...row }) => ({ ...row, receivedAt: new Date(received_at) }));
+    },
+
+    eraseBodies: async ({ before, after, limit }) => {
+      const row = await oneRow<{ erased: number; last: string | null }>(
+        executor,
+        sql`with looked as (
+              select id, body is not null and state in ('processed', 'ignored') as erasable from inbox.events
+              where id > ${after}::bigint and received_at < ${before.toISOString()}::timestamptz order by id limit ${limit}),
+            erased as (
+              update inbox.events e set body = null, body_sha256 = sha256(e.body) from looked
+              where e.id = looked.id and looked.erasable and e.body is not null and e.state in ('processed', 'ignored')
+              returning 1)
+            select (select count(*)::int from erased) as erased, (select max(id)::text from looked) as last`,
+      );
+      const last = row?.last ?? undefined;
+      return { erased: row?.erased ?? 0, ...(last === undefined ? {} : { last }) };
     },
 
     counts: async () => {

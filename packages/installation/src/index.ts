@@ -3,8 +3,14 @@ export {
   confirmPeer,
   fingerprint,
   type Installation,
+  livesElsewhere,
+  noteFirstLive,
+  noticeRestore,
   OtherPeerError,
   type Peer,
+  type RecoveryStart,
   readInstallation,
+  readRecoveryStart,
+  setLiveFrom,
 } from './installation';
 export { installationMigrations } from './migrations';

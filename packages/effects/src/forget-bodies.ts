@@ -1,0 +1,54 @@
+import { changed, type Database, type Executor, oneRow } from '@bridge/database';
+import { sql } from 'drizzle-orm';
+import type { EffectState } from './effect';
+
+/** Ids by which an effect's subject may name what it is about. */
+const ID_FIELDS = ['checkoutSessionId', 'paymentIntentId', 'chargeId', 'refundId', 'disputeId'] as const;
+
+export interface TracedEffect {
+  id: string;
+  title: string;
+  state: EffectState;
+  /** The Checkout Session that it is about. */
+  checkoutSessionId: string | null;
+  /** Its body or the peer's answer is still there. */
+  holdsBody: boolean;
+}
+
+/**
+ * One page of effects behind `after`: those about one of these objects, or with one of these needles in their body (see
+ * `needleOf` of the inbox), and the last row that was looked at. Reads every body: seldom used.
+ */
+export async function traceEffects(
+  database: Database,
+  traces: { needles: readonly string[]; objectIds: readonly string[] },
+  page: { after: string; limit: number },
+): Promise<{ found: TracedEffect[]; last?: string }> {
+  const row = await oneRow<{ last: string | null; found: TracedEffect[] | null }>(
+    database.executor,
+    sql`with page as (
+          select id, title, state, subject, body, result from effects.effects
+          where id > ${page.after}::bigint order by id limit ${page.limit})
+        select (select max(id)::text from page) as last,
+          (select json_agg(json_build_object('id', id::text, 'title', title, 'state', state,
+              'checkoutSessionId', subject ->> 'checkoutSessionId', 'holdsBody', body is not null or result is not null) order by id)
+           from page
+           where exists (select 1 from unnest(${sql.param(ID_FIELDS)}::text[]) as f (field)
+                where subject ->> f.field = any(${sql.param(traces.objectIds)}::text[]))
+             or exists (select 1 from unnest(${sql.param(traces.needles)}::text[]) as t (needle)
+                where strpos(lower(encode(body, 'escape')), t.needle) > 0)) as found`,
+  );
+  const last = row?.last ?? undefined;
+  return { found: row?.found ?? [], ...(last === undefined ? {} : { last }) };
+}
+
+/** Erases the bodies and the peer's answers of these effects, as far as they are settled; the SHA-256 stays. Returns how many. */
+export async function forgetEffects(tx: Executor, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0;
+  return changed(
+    tx,
+    sql`update effects.effects set body = null, result = null,
+          body_sha256 = case when body is null then body_sha256 else sha256(body) end
+        where id = any(${sql.param(ids)}::bigint[]) and state in ('done', 'cancelled') and (body is not null or result is not null)`,
+  );
+}
