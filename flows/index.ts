@@ -3,7 +3,17 @@ import type { Flow } from '@bridge/flow';
 import { invoices } from './invoices/flow';
 import type { InvoicesPeers } from './invoices/ports';
 
-export type { InvoiceFact, InvoiceScripts, InvoicesPeers, InvoicesStripe, SessionSnapshot } from './invoices/ports';
+export {
+  FileMakerNotAskedError,
+  type InvoiceFact,
+  type InvoiceScripts,
+  type InvoicesPeers,
+  type InvoicesRecovery,
+  type InvoicesStripe,
+  type LogQuestion,
+  type LogTold,
+  type SessionSnapshot,
+} from './invoices/ports';
 export { UnreadableSessionError } from './invoices/session-facts';
 
 /** What all flows together need from the outside. */

@@ -123,6 +123,27 @@ test('a paid Session owes one script, keyed by the Session and never by the even
   }
 });
 
+test('money that came after days counts from the event that brought the news, a card from its charge', () => {
+  const news = new Date('2026-11-22T10:00:00Z');
+  const pending = {
+    before: { status: 'pending' as const, parkedCode: undefined, parkedEvent: undefined },
+    otherSessions: [],
+  };
+  const written = (type: string, over: Partial<FlowEvent> = {}, state?: typeof pending) => {
+    const asked = input({
+      event: event(type, { createdAt: news, ...over }),
+      ...(state === undefined ? {} : { state }),
+    });
+    const write = decidePayment(asked).find((decision) => decision.kind === 'write')?.write;
+    return write?.table === 'payments' ? write.row.succeededAt : 'nothing was written';
+  };
+  expect(written('checkout.session.async_payment_succeeded')).toEqual(news);
+  expect(written('payment_intent.succeeded', {}, pending)).toEqual(news);
+  expect(written('payment_intent.succeeded')).toBeUndefined();
+  expect(written('checkout.session.completed')).toBeUndefined();
+  expect(written('checkout.session.async_payment_succeeded', { source: 'reconciliation' })).toBeUndefined();
+});
+
 test('no_payment_required is paid; unpaid and merely held money are not', () => {
   expect(kinds(decidePayment(input({ session: { payment_status: 'no_payment_required' }, charge: null })))).toContain(
     'effect',
@@ -228,7 +249,14 @@ function reversal(rest: Partial<ReversalInput> = {}): ReversalInput {
     event: event('refund.created'),
     kind: 'refund',
     object,
-    reversal: { id: 're_1', amount: 500, currency: 'usd', status: 'succeeded', paymentIntentId: 'pi_1' },
+    reversal: {
+      id: 're_1',
+      amount: 500,
+      currency: 'usd',
+      status: 'succeeded',
+      paymentIntentId: 'pi_1',
+      createdAt: undefined,
+    },
     session: readSessionFacts(snapshot(), KEYS),
     paidEffect: 'done',
     refundEffect: undefined,
@@ -273,7 +301,14 @@ test('a dispute and its end are two facts', () => {
       charge: 'ch_1',
       livemode: false,
     },
-    reversal: { id: 'dp_1', amount: 500, currency: 'usd', status: 'needs_response', paymentIntentId: 'pi_1' },
+    reversal: {
+      id: 'dp_1',
+      amount: 500,
+      currency: 'usd',
+      status: 'needs_response',
+      paymentIntentId: 'pi_1',
+      createdAt: undefined,
+    },
   };
   expect(planned(decideReversal(reversal({ ...dispute, event: event('charge.dispute.created') }))).key).toBe(
     'invoice-disputed:dp_1',

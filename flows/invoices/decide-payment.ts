@@ -31,10 +31,22 @@ export function payloadProfile(settings: InvoicesSettings): PayloadProfile {
   };
 }
 
+/**
+ * The moment the money came, where this event is the news of it after days: a bank debit, a held amount that is captured.
+ * Elsewhere the charge's own time counts, which is the customer's click.
+ */
+function succeededAt({ event, state }: Pick<PaymentInput, 'event' | 'state'>): Date | undefined {
+  const { type, source, createdAt } = event;
+  const isNews =
+    type === 'checkout.session.async_payment_succeeded' ||
+    (type === 'payment_intent.succeeded' && state.before?.status === 'pending');
+  return isNews && (source === 'webhook' || source === 'pull') ? (createdAt ?? undefined) : undefined;
+}
+
 function paymentRow(
   facts: SessionFacts,
   status: PaymentRow['status'],
-  rest: { parkedCode?: string; parkedEvent?: string; effectKey?: string } = {},
+  rest: { parkedCode?: string; parkedEvent?: string; effectKey?: string; succeededAt?: Date | undefined } = {},
 ): PaymentRow {
   return {
     checkoutSessionId: facts.id,
@@ -49,6 +61,7 @@ function paymentRow(
     parkedEvent: rest.parkedEvent,
     effectKey: rest.effectKey,
     paidAt: facts.paidAt,
+    succeededAt: rest.succeededAt,
     sessionCreatedAt: facts.createdAt,
   };
 }
@@ -68,7 +81,11 @@ function parkSession(
       { kind: 'ignore', reasonCode: 'PARKED_BEFORE', reason: `This Checkout Session is parked already: ${reason}` },
     ];
   }
-  const row = paymentRow(facts, 'parked', { parkedCode: reasonCode, parkedEvent: event.eventId });
+  const row = paymentRow(facts, 'parked', {
+    parkedCode: reasonCode,
+    parkedEvent: event.eventId,
+    succeededAt: succeededAt({ event, state }),
+  });
   return [
     { kind: 'write', write: { table: 'payments', row } },
     { kind: 'park', reasonCode, reason },
@@ -124,7 +141,10 @@ function decidePaid(input: PaymentInput, facts: SessionFacts & { invoiceId: stri
   if (target.kind === 'park') return parkSession(input, target.reasonCode, target.reason);
   const parked = whyParked(facts, state, settings, built.notices);
   return [
-    { kind: 'write', write: { table: 'payments', row: paymentRow(facts, 'paid', { effectKey: key }) } },
+    {
+      kind: 'write',
+      write: { table: 'payments', row: paymentRow(facts, 'paid', { effectKey: key, succeededAt: succeededAt(input) }) },
+    },
     {
       kind: 'effect',
       plan: {

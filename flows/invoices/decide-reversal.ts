@@ -75,6 +75,7 @@ export function decideReversal(input: ReversalInput): Decision<InvoicesWrite>[] 
         currency: reversal.currency,
         status: reversal.status,
         effectKey,
+        createdAt: reversal.createdAt,
       },
     },
   });

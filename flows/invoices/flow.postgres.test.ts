@@ -1,6 +1,7 @@
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import type { FlowEvent } from '@bridge/flow';
 import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
 import { invoices } from './flow';
 import { writePayment } from './ledger';
 import type { InvoicesPeers } from './ports';
@@ -35,6 +36,7 @@ function askedStripe(): { asked: string[]; peers: InvoicesPeers } {
       asked.push(`Session of ${id}`);
       return undefined;
     },
+    findSessionOfCharge: async () => undefined,
     retrieveRefund: async (id) => {
       asked.push(`refund ${id}`);
       return { id, amount: 100, currency: 'usd', status: 'succeeded', payment_intent: 'pi_of_refund' };
@@ -114,4 +116,50 @@ test('a refund of a recorded payment reads the Session as it is now, also when i
   const { prepare } = invoices.bind(SETTINGS, peers);
   await expect(prepare(eventOf('refund.created', 're_1'), database.executor)).rejects.toThrow('not here');
   expect(asked).toEqual(['refund re_1', 'Session cs_18639']);
+});
+
+test('two events of one Session that names no invoice, processed at the same moment, park it once', async () => {
+  const session = {
+    id: 'cs_unnamed',
+    object: 'checkout.session',
+    mode: 'payment',
+    status: 'complete',
+    payment_status: 'paid',
+    amount_subtotal: 100,
+    amount_total: 100,
+    currency: 'usd',
+    livemode: false,
+    created: 1_700_000_000,
+    payment_intent: 'pi_unnamed',
+    metadata: {},
+  };
+  const charge = {
+    id: 'ch_1',
+    paid: true,
+    captured: true,
+    created: 1_700_000_100,
+    amount_refunded: 0,
+    disputed: false,
+  };
+  const { peers } = askedStripe();
+  const stripe = {
+    ...peers.stripe,
+    retrievePaidSession: async () => ({ session, lineItems: [], products: {}, charge }),
+  };
+  const { prepare } = invoices.bind(SETTINGS, { ...peers, stripe });
+  const announced = ['evt_completed', 'evt_succeeded'].map((eventId) =>
+    prepare({ ...eventOf('checkout.session.completed', 'cs_unnamed'), eventId }, database.executor),
+  );
+  const [first, second] = await Promise.all(announced);
+  if (first === undefined || second === undefined) throw new Error('two were prepared');
+  let later: ReturnType<typeof second> | undefined;
+  const parked = await database.transaction(async (tx) => {
+    const ending = await first(tx, new Date());
+    // Begun while the first is not yet committed.
+    later = database.transaction((other) => second(other, new Date()));
+    await tx.execute(sql`select pg_sleep_for('100 ms')`);
+    return ending;
+  });
+  expect(parked).toMatchObject({ parked: { reasonCode: 'NO_INVOICE_ID' } });
+  expect(await later).toMatchObject({ ignored: {} });
 });

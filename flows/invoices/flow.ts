@@ -2,17 +2,34 @@ import { dirname, join } from 'node:path';
 import type { Executor } from '@bridge/database';
 import type { EffectState } from '@bridge/effects';
 import { createEffectReader } from '@bridge/effects';
-import { defineFlow, type FlowEvent } from '@bridge/flow';
+import { defineFlow, type EventOrder, type FlowEvent } from '@bridge/flow';
 import { decidePayment, type InvoicesWrite, type PaymentState, paidKey } from './decide-payment';
 import { decideReversal } from './decide-reversal';
-import { findPayment, lockInvoice, otherPaymentsOfInvoice, readPayment, writePayment, writeReversal } from './ledger';
+import {
+  findPayment,
+  lockInvoice,
+  lockSession,
+  otherPaymentsOfInvoice,
+  readPayment,
+  writePayment,
+  writeReversal,
+} from './ledger';
 import type { InvoicesPeers, SessionSnapshot } from './ports';
-import { reconcileInvoices } from './reconcile';
+import { passes } from './reconcile/passes';
+import { invoicesRecords } from './records';
+import { invoicesReplay } from './replay';
 import { type ReversalFacts, readReversalFacts, readSessionFacts, type SessionFacts } from './session-facts';
 import { type InvoicesSettings, invoicesSettings } from './settings';
 
 type Gathered =
-  | { about: 'payment'; snapshot: SessionSnapshot; facts: SessionFacts }
+  | {
+      about: 'payment';
+      snapshot: SessionSnapshot;
+      /** With the invoice that counts. */
+      facts: SessionFacts;
+      /** The invoice that the Session names by itself. */
+      namedInvoice: string | undefined;
+    }
   | { about: 'reversal'; kind: 'refund' | 'dispute'; object: unknown; reversal: ReversalFacts; session: SessionFacts }
   | { about: 'nothing'; reasonCode: string; reason: string };
 
@@ -41,23 +58,30 @@ const PAID_BEFORE = {
   reason: 'This payment is recorded already: one fact, one effect',
 } as const;
 
+/** A person gave an invoice, the Session names another, and nobody has said that this is meant. */
+const namesAnother = (named: string | undefined, order: EventOrder | undefined): boolean =>
+  named !== undefined && order?.invoice !== undefined && order.invoice !== named && order.override !== true;
+
 interface Context {
   settings: InvoicesSettings;
   peers: InvoicesPeers;
   records: Executor;
+  afresh?: boolean;
 }
 
-async function gatherPayment(event: FlowEvent, { settings, peers, records }: Context): Promise<Gathered> {
+async function gatherPayment(event: FlowEvent, { settings, peers, records, afresh }: Context): Promise<Gathered> {
   const ofSession = SESSION_EVENTS.includes(event.type);
   const known = await findPayment(records, ofSession ? { sessionId: idOf(event) } : { paymentIntentId: idOf(event) });
   // Most payments are announced twice. Once paid is paid for good: the second announcement costs Stripe no question.
-  if (known?.status === 'paid') return PAID_BEFORE;
+  if (known?.status === 'paid' && afresh !== true) return PAID_BEFORE;
   const sessionId = ofSession
     ? idOf(event)
     : (known?.sessionId ?? (await peers.stripe.findSessionOfPaymentIntent(idOf(event))));
   if (sessionId === undefined) return NO_SESSION;
   const snapshot = await peers.stripe.retrievePaidSession(sessionId);
-  return { about: 'payment', snapshot, facts: readSessionFacts(snapshot, settings.invoiceIdKeys) };
+  const facts = readSessionFacts(snapshot, settings.invoiceIdKeys);
+  const invoiceId = event.order?.invoice ?? facts.invoiceId;
+  return { about: 'payment', snapshot, facts: { ...facts, invoiceId }, namedInvoice: facts.invoiceId };
 }
 
 async function gatherReversal(
@@ -76,13 +100,16 @@ async function gatherReversal(
   const sessionId = known?.sessionId ?? (await peers.stripe.findSessionOfPaymentIntent(paymentIntentId));
   if (sessionId === undefined) return NO_SESSION;
   const session = readSessionFacts(await peers.stripe.retrievePaidSession(sessionId), settings.invoiceIdKeys);
-  return { about: 'reversal', kind, object, reversal, session };
+  // What a person gave at a replay stands in our records alone.
+  const invoiceId = known?.invoiceId ?? session.invoiceId;
+  return { about: 'reversal', kind, object, reversal, session: { ...session, invoiceId } };
 }
 
 async function load(tx: Executor, gathered: Gathered): Promise<State> {
   if (gathered.about === 'nothing') return { about: 'nothing' };
   const facts = gathered.about === 'payment' ? gathered.facts : gathered.session;
-  if (facts.invoiceId !== undefined) await lockInvoice(tx, facts.invoiceId);
+  if (facts.invoiceId === undefined) await lockSession(tx, facts.id);
+  else await lockInvoice(tx, facts.invoiceId);
   const effects = createEffectReader(tx);
   if (gathered.about === 'reversal') {
     return {
@@ -123,6 +150,11 @@ export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, St
     load,
     decide: ({ event, gathered, state, settings, peers }) => {
       if (gathered.about === 'payment' && state.about === 'payment') {
+        const { namedInvoice } = gathered;
+        if (namesAnother(namedInvoice, event.order)) {
+          const reason = `The Checkout Session names invoice ${namedInvoice}, not ${event.order?.invoice}`;
+          return [{ kind: 'ignore', reasonCode: 'NAMES_ANOTHER_INVOICE', reason }];
+        }
         return decidePayment({
           event,
           snapshot: gathered.snapshot,
@@ -141,6 +173,19 @@ export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, St
         : [];
     },
     write: (tx, write) => (write.table === 'payments' ? writePayment(tx, write.row) : writeReversal(tx, write.row)),
+    afresh: (state) => (state.about === 'payment' ? { ...state, before: undefined } : state),
+    about: (gathered) => {
+      if (gathered.about === 'nothing') return undefined;
+      if (gathered.about === 'reversal') {
+        const { amount, currency } = gathered.reversal;
+        return { namedInvoice: gathered.session.invoiceId, amount, currency, moved: true, occurredAt: undefined };
+      }
+      const { amountTotal, currency, paid, paidAt, createdAt } = gathered.facts;
+      const occurredAt = paid ? (paidAt ?? createdAt) : undefined;
+      return { namedInvoice: gathered.namedInvoice, amount: amountTotal, currency, moved: paid, occurredAt };
+    },
   },
-  reconcile: reconcileInvoices,
+  replay: invoicesReplay,
+  reconcile: { passes },
+  records: invoicesRecords,
 });

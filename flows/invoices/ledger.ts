@@ -15,7 +15,10 @@ export interface PaymentRow {
   /** The event whose inbox row is parked for it. */
   parkedEvent: string | undefined;
   effectKey: string | undefined;
+  /** When the charge was made. */
   paidAt: Date | undefined;
+  /** When the money came, where an event told so: for a bank debit that is days after the charge was made. */
+  succeededAt?: Date | undefined;
   sessionCreatedAt: Date;
 }
 
@@ -28,6 +31,8 @@ export interface ReversalRow {
   currency: string;
   status: string;
   effectKey: string | undefined;
+  /** When Stripe made it, as Stripe told. */
+  createdAt?: Date | undefined;
 }
 
 /** Until the transaction ends, nobody else decides about this invoice. */
@@ -38,6 +43,11 @@ export async function lockInvoice(tx: Executor, invoiceId: string): Promise<void
     sql`insert into flow_invoices.invoices (invoice_id) values (${invoiceId})
         on conflict (invoice_id) do update set invoice_id = excluded.invoice_id`,
   );
+}
+
+/** The same for a Session that names no invoice: two of its events cannot both find it unrecorded. */
+export async function lockSession(tx: Executor, sessionId: string): Promise<void> {
+  await rows(tx, sql`select pg_advisory_xact_lock(hashtextextended(${`flow_invoices ${sessionId}`}, 0))`);
 }
 
 export type PaymentBefore = Pick<PaymentRow, 'status' | 'parkedCode' | 'parkedEvent'>;
@@ -56,14 +66,15 @@ export async function readPayment(tx: Executor, sessionId: string): Promise<Paym
 export async function findPayment(
   records: Executor,
   by: { sessionId: string } | { paymentIntentId: string },
-): Promise<{ sessionId: string; status: PaymentRow['status'] } | undefined> {
+): Promise<{ sessionId: string; status: PaymentRow['status']; invoiceId: string | undefined } | undefined> {
   const where =
     'sessionId' in by ? sql`checkout_session_id = ${by.sessionId}` : sql`payment_intent_id = ${by.paymentIntentId}`;
-  const [row] = await rows<{ checkout_session_id: string; status: PaymentRow['status'] }>(
+  const [row] = await rows<{ checkout_session_id: string; status: PaymentRow['status']; invoice_id: string | null }>(
     records,
-    sql`select checkout_session_id, status from flow_invoices.payments where ${where} limit 1`,
+    sql`select checkout_session_id, status, invoice_id from flow_invoices.payments where ${where} limit 1`,
   );
-  return row === undefined ? undefined : { sessionId: row.checkout_session_id, status: row.status };
+  if (row === undefined) return undefined;
+  return { sessionId: row.checkout_session_id, status: row.status, invoiceId: row.invoice_id ?? undefined };
 }
 
 /** Other Sessions that have an effect for this invoice. */
@@ -80,36 +91,24 @@ export async function writePayment(tx: Executor, row: PaymentRow): Promise<void>
   await changed(
     tx,
     sql`insert into flow_invoices.payments (checkout_session_id, payment_intent_id, charge_id, invoice_id, amount_total, currency, livemode,
-          status, parked_code, parked_event, effect_key, paid_at, session_created_at)
+          status, parked_code, parked_event, effect_key, paid_at, succeeded_at, session_created_at)
         values (${row.checkoutSessionId}, ${row.paymentIntentId === '' ? null : row.paymentIntentId}, ${row.chargeId ?? null}, ${row.invoiceId ?? null},
           ${row.amountTotal}, ${row.currency}, ${row.livemode}, ${row.status}, ${row.parkedCode ?? null}, ${row.parkedEvent ?? null}, ${row.effectKey ?? null},
-          ${row.paidAt?.toISOString() ?? null}::timestamptz, ${row.sessionCreatedAt.toISOString()}::timestamptz)
+          ${row.paidAt?.toISOString() ?? null}::timestamptz, ${row.succeededAt?.toISOString() ?? null}::timestamptz, ${row.sessionCreatedAt.toISOString()}::timestamptz)
         on conflict (checkout_session_id) do update set payment_intent_id = excluded.payment_intent_id, charge_id = excluded.charge_id,
           invoice_id = excluded.invoice_id, amount_total = excluded.amount_total, currency = excluded.currency, status = excluded.status,
-          parked_code = excluded.parked_code, parked_event = excluded.parked_event, effect_key = excluded.effect_key, paid_at = excluded.paid_at, updated_at = clock_timestamp()`,
+          parked_code = excluded.parked_code, parked_event = excluded.parked_event, effect_key = excluded.effect_key, paid_at = excluded.paid_at,
+          succeeded_at = coalesce(flow_invoices.payments.succeeded_at, excluded.succeeded_at), updated_at = clock_timestamp()`,
   );
 }
 
 export async function writeReversal(tx: Executor, row: ReversalRow): Promise<void> {
   await changed(
     tx,
-    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, invoice_id, amount, currency, status, effect_key)
-        values (${row.id}, ${row.kind}, ${row.checkoutSessionId}, ${row.invoiceId ?? null}, ${row.amount}, ${row.currency}, ${row.status}, ${row.effectKey ?? null})
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, invoice_id, amount, currency, status, effect_key, made_at)
+        values (${row.id}, ${row.kind}, ${row.checkoutSessionId}, ${row.invoiceId ?? null}, ${row.amount}, ${row.currency}, ${row.status}, ${row.effectKey ?? null},
+          ${row.createdAt?.toISOString() ?? null}::timestamptz)
         on conflict (id) do update set status = excluded.status, amount = excluded.amount,
-          effect_key = coalesce(excluded.effect_key, flow_invoices.reversals.effect_key), updated_at = clock_timestamp()`,
+          effect_key = coalesce(excluded.effect_key, flow_invoices.reversals.effect_key), made_at = coalesce(excluded.made_at, flow_invoices.reversals.made_at), updated_at = clock_timestamp()`,
   );
-}
-
-/** Which of these Sessions are settled in our records as paid or parked. */
-export async function knownSessions(executor: Executor, sessionIds: readonly string[]): Promise<Set<string>> {
-  if (sessionIds.length === 0) return new Set();
-  const found = await rows<{ checkout_session_id: string }>(
-    executor,
-    sql`select checkout_session_id from flow_invoices.payments
-        where status in ('paid', 'parked') and checkout_session_id in (${sql.join(
-          sessionIds.map((one) => sql`${one}`),
-          sql`, `,
-        )})`,
-  );
-  return new Set(found.map((row) => row.checkout_session_id));
 }

@@ -3,6 +3,7 @@ export interface InvoicesStripe {
   /** The Session with all lines, the products of the lines, its PaymentIntent and the charge that took the money. */
   retrievePaidSession(sessionId: string): Promise<SessionSnapshot>;
   findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined>;
+  findSessionOfCharge(chargeId: string): Promise<string | undefined>;
   retrieveRefund(refundId: string): Promise<unknown>;
   retrieveDispute(disputeId: string): Promise<unknown>;
   /** Pages of Checkout Sessions born in the window, newest first, without lines, with PaymentIntent and charge inside. */
@@ -33,4 +34,53 @@ export interface InvoicesPeers {
   scripts: InvoiceScripts;
   /** Whether the Stripe key is a live one; Sessions of the other kind are not ours. */
   livemode: boolean;
+  /** What the recovery path asks beside; absent where no pass is run. */
+  recovery?: InvoicesRecovery;
+}
+
+/** Questions of the recovery path. They go through a budget of its own, behind that of live work. */
+export interface InvoicesRecovery {
+  /**
+   * Pages of Checkout Sessions born in the window, newest first, without lines, with PaymentIntent and charge inside; on
+   * from `olderThan`, which is a Session's id.
+   */
+  listSessions(window: { since: Date; until: Date; olderThan?: string | undefined }): AsyncIterable<readonly unknown[]>;
+  /** Undefined: Stripe does not know it. */
+  findSession(sessionId: string): Promise<SessionSnapshot | undefined>;
+  /** Pages of all refunds or disputes that were made in the window, newest first, on from `olderThan`. */
+  listReversals(
+    kind: 'refund' | 'dispute',
+    window: { since: Date; until: Date; olderThan?: string | undefined },
+  ): AsyncIterable<readonly unknown[]>;
+  /** The newest hundred refunds of a payment. */
+  listRefunds(paymentIntentId: string): Promise<readonly unknown[]>;
+  /** The newest hundred disputes of a payment. */
+  listDisputes(paymentIntentId: string): Promise<readonly unknown[]>;
+  /** What the script's log in FileMaker says about effects, many in one find. Throws FileMakerNotAskedError. */
+  readLog(questions: readonly LogQuestion[]): Promise<ReadonlyMap<string, LogTold>>;
+}
+
+export interface LogQuestion {
+  /** The effect's key. */
+  key: string;
+  /** Where it ran, as it was frozen; undefined: none was planned, and today's configuration says where it would. */
+  target: unknown;
+}
+
+export type LogTold =
+  /** One state for each row of this key; none: there is no row, and that is proved. */
+  | { kind: 'told'; states: readonly string[] }
+  /** Nothing can be said. `NO_LOG`: the script keeps none. */
+  | { kind: 'unasked'; because: 'NO_LOG' | 'SENTINEL_MISSING' | 'CUT_SHORT' | 'LOG_UNREADABLE' };
+
+/** FileMaker cannot be asked just now: it is away, closed or full. The same question may be asked again later. */
+export class FileMakerNotAskedError extends Error {
+  readonly code: string;
+  readonly afterMs: number;
+  constructor(code: string, message: string, afterMs: number) {
+    super(message);
+    this.name = 'FileMakerNotAskedError';
+    this.code = code;
+    this.afterMs = afterMs;
+  }
 }

@@ -44,7 +44,11 @@ export interface SessionFacts {
   createdAt: Date;
   paidAt: Date | undefined;
   refunded: boolean;
+  /** Minor units of the charge given back so far. */
+  amountRefunded: number;
   disputed: boolean;
+  /** The buyer's payment has failed for good as far as this Session goes: no money will come by itself. */
+  failed: boolean;
 }
 
 /** A Session that cannot be read is a fact of its own: a person has to see it. The message names fields, never values. */
@@ -102,7 +106,9 @@ export function readSessionFacts(snapshot: SessionSnapshot, invoiceIdKeys: reado
     createdAt: new Date(read.created * 1000),
     paidAt: taken?.created == null ? undefined : new Date(taken.created * 1000),
     refunded: (taken?.amount_refunded ?? 0) > 0,
+    amountRefunded: taken?.amount_refunded ?? 0,
     disputed: taken?.disputed ?? false,
+    failed: status === 'complete' && (intent?.status === 'requires_payment_method' || intent?.status === 'canceled'),
   };
 }
 
@@ -111,6 +117,7 @@ const reversal = z.looseObject({
   amount: z.number().int(),
   currency: z.string(),
   status: z.string().nullish(),
+  created: z.number().int().nullish(),
   payment_intent: id,
   charge: id,
 });
@@ -120,6 +127,7 @@ export interface ReversalFacts {
   amount: number;
   currency: string;
   status: string;
+  createdAt: Date | undefined;
   paymentIntentId: string | undefined;
 }
 
@@ -130,6 +138,7 @@ export function readReversalFacts(value: unknown): ReversalFacts {
     amount: read.amount,
     currency: read.currency,
     status: read.status ?? '',
+    createdAt: read.created == null ? undefined : new Date(read.created * 1000),
     paymentIntentId: read.payment_intent ?? undefined,
   };
 }

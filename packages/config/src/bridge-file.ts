@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { ConfigurationFault } from './configuration-error';
+import { readSchedule } from './resolve-schedules';
 
 /** As they stand in the file; Monday is the first. */
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -92,6 +93,17 @@ const maintenance = z.strictObject({
 /** The YAML file that BRIDGE_CONFIG names. `z.toJSONSchema(bridgeFileSchema, { io: 'input' })` describes it to editors. */
 export const bridgeFileSchema = z.strictObject({
   invoices: invoices.prefault({}),
+  schedules: z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]{0,99}$/, 'must be the name of a schedule, such as reconcile-invoices-nightly'),
+      z.string().refine((text) => readSchedule(text) !== undefined, {
+        message: 'must be five cron fields such as "17 3 * * *", "every 10 minutes", "every 2 hours", or "off"',
+      }),
+    )
+    .default({})
+    .describe(
+      'When reconciliation looks, by the name of its schedule: reconcile-invoices-pending, reconcile-invoices-recent, reconcile-invoices-nightly, reconcile-invoices-reversals. Five cron fields by the clock of TIMEZONE, "every 10 minutes", "every 2 hours", or "off".',
+    ),
   windows: z
     .array(maintenance)
     .max(100)

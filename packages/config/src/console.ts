@@ -43,15 +43,13 @@ export const billingApiVariables = z.object({
 export const noticeVariables = z.object({
   SMTP_URL: variable(address('smtp:', 'smtps:'), {
     default: 'none: no mail',
-    notYet: 'Not built yet.',
-    meaning: 'Mail server as smtps://user:password@host:port.',
+    meaning: 'Mail server as smtps://user:password@host:port; `smtp:` takes TLS as soon as the server offers it.',
     secret: true,
     roles: senders,
   }),
   MAIL_FROM: variable(text, {
     default: 'none',
-    notYet: 'Not built yet.',
-    meaning: 'Sender of every mail.',
+    meaning: 'Sender of every mail: an address, or a name with an address in angle brackets.',
     roles: senders,
   }),
   ALERT_EMAIL_TO: variable(list(), {
@@ -62,8 +60,7 @@ export const noticeVariables = z.object({
   }),
   REPORT_EMAIL_TO: variable(list(), {
     default: 'none',
-    notYet: 'Not built yet.',
-    meaning: 'Who gets the daily report by mail, comma-separated.',
+    meaning: 'Who gets the mail about each closed day, comma-separated. Needs SMTP_URL and MAIL_FROM.',
     roles: senders,
   }),
   SLACK_WEBHOOK_URL: variable(address('https:', 'http:'), {

@@ -7,6 +7,7 @@ export { type Config, type ConfigByRole, loadConfig } from './load-config';
 export type { ListenConfig } from './process';
 export type { RedisConfig } from './redis';
 export type { FactProbe, FactScript, InvoicesConfig } from './resolve-invoices';
+export type { ScheduleConfig } from './resolve-schedules';
 export type { WindowConfig } from './resolve-windows';
 export type { StripeConfig } from './stripe';
 export type { Role, VariableDescription } from './variable';

@@ -19,6 +19,6 @@ export const invoicesVariables = z.object({
   RECONCILE_FROM: variable(moment, {
     default: 'the moment of the first migration',
     meaning:
-      'Recovery acts only on money from this moment on (ISO 8601). Older Sessions are reported, never run by themselves.',
+      'Recovery acts only on money from this moment on (ISO 8601). Older Sessions are reported, never run by themselves. `./bridge golive --at` goes before it.',
   }),
 });

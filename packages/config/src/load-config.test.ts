@@ -135,16 +135,21 @@ describe('loadConfig', () => {
     expect(loadConfig('cli', { ...complete, MODE: '', TIMEZONE: '' })).toMatchObject({ mode: 'live', timezone: 'UTC' });
   });
 
-  test('delivery by pull, which nothing does yet, is a fault in every app: no event would ever come', () => {
-    for (const role of ['ingress', 'worker', 'scheduler'] as const) {
-      expect(faultsOf(role, { ...complete, STRIPE_DELIVERY: 'pull' })).toEqual({
-        STRIPE_DELIVERY: 'pull is not built yet; use webhook',
-      });
-      expect(faultsOf(role, { ...complete, STRIPE_DELIVERY: 'webhook' })).toEqual({});
-    }
+  test('with delivery by pull no webhook secret is needed, and one that is given is kept', () => {
     const { STRIPE_WEBHOOK_SECRETS, ...unsigned } = complete;
-    const faults = Object.keys(faultsOf('ingress', { ...unsigned, STRIPE_DELIVERY: 'pull' }));
-    expect(faults.sort()).toEqual(['STRIPE_DELIVERY', 'STRIPE_WEBHOOK_SECRETS']);
+    for (const role of ['ingress', 'worker', 'scheduler'] as const) {
+      expect(loadConfig(role, { ...unsigned, STRIPE_DELIVERY: 'pull' }).stripe).toMatchObject({
+        delivery: 'pull',
+        pullSeconds: 60,
+        webhookSecrets: [],
+      });
+    }
+    const both = loadConfig('ingress', { ...complete, STRIPE_DELIVERY: 'pull' });
+    expect(both.stripe.webhookSecrets).toEqual(loadConfig('ingress', complete).stripe.webhookSecrets);
+    expect(both.stripe.webhookSecrets).not.toEqual([]);
+    expect(Object.keys(faultsOf('ingress', unsigned))).toEqual(['STRIPE_WEBHOOK_SECRETS']);
+    expect(loadConfig('worker', { ...complete, STRIPE_PULL_SECONDS: '300' }).stripe.pullSeconds).toBe(300);
+    expect(faultsOf('scheduler', { ...complete, STRIPE_PULL_SECONDS: '0' })).toHaveProperty('STRIPE_PULL_SECONDS');
   });
 
   test('a worker without the invoices flow needs no FileMaker, and half a FileMaker is a fault everywhere it is read', () => {

@@ -9,6 +9,7 @@ import type { ListenConfig } from './process';
 import { readEnvironment, reasonOf } from './read-environment';
 import type { RedisConfig } from './redis';
 import { type InvoicesConfig, resolveInvoices } from './resolve-invoices';
+import { resolveSchedules, type ScheduleConfig } from './resolve-schedules';
 import { resolveWindows, type WindowConfig } from './resolve-windows';
 import type { StripeConfig } from './stripe';
 import type { Role } from './variable';
@@ -39,12 +40,16 @@ export interface Config {
   /** Maintenance windows, in the order of the file. */
   readonly windows: readonly WindowConfig[];
   readonly reconcileFrom: Date | undefined;
+  /** By the name of the schedule; what is not named keeps its default. */
+  readonly schedules: Readonly<Record<string, ScheduleConfig>>;
   /** The BRIDGE_CONFIG file as it stands, defaults filled in; `invoices` has it joined with the shorthand variables. */
   readonly bridgeFile: BridgeFile | undefined;
   readonly console: ConsoleConfig;
   readonly billingApi: BillingApiConfig;
   readonly notices: NoticesConfig;
   readonly timezone: string;
+  /** After midnight by the clock of `timezone`. */
+  readonly closeDayMinutes: number;
   readonly inboxBodyDays: number;
   readonly logLevel: NonNullable<Environment['LOG_LEVEL']>;
 }
@@ -140,6 +145,7 @@ export function loadConfig<R extends Role>(
     invoices,
     windows,
     reconcileFrom: values.RECONCILE_FROM,
+    schedules: resolveSchedules(file),
     bridgeFile: file,
     console: withholdSecrets({ url: values.CONSOLE_URL, admin: values.CONSOLE_ADMIN?.trim() }, ['admin']),
     billingApi: withholdSecrets({ keys: values.API_KEYS ?? [], port: values.API_PORT }, ['keys']),
@@ -156,6 +162,7 @@ export function loadConfig<R extends Role>(
       ['smtpUrl', 'slackWebhookUrl', 'alertWebhookUrl', 'heartbeatUrl'],
     ),
     timezone,
+    closeDayMinutes: values.CLOSE_DAY_AFTER_MINUTES ?? 30,
     inboxBodyDays: values.INBOX_BODY_DAYS ?? 90,
     logLevel: values.LOG_LEVEL ?? 'info',
   };
@@ -186,9 +193,9 @@ function readStripe(role: Role, values: Partial<Environment>, need: Need, fault:
   const livemode = apiKey === undefined ? undefined : apiKey.includes('_live_');
   const delivery = values.STRIPE_DELIVERY ?? 'webhook';
   if (role === 'worker') need('STRIPE_API_KEY', 'the worker reads every payment at Stripe before it acts');
-  if (role === 'ingress') need('STRIPE_WEBHOOK_SECRETS', 'without it no webhook can be verified');
-  // An app that started with it would wait for events that nobody fetches.
-  if (role !== 'cli' && delivery === 'pull') fault('STRIPE_DELIVERY', 'pull is not built yet; use webhook');
+  if (role === 'ingress' && delivery === 'webhook') {
+    need('STRIPE_WEBHOOK_SECRETS', 'without it no webhook can be verified; STRIPE_DELIVERY=pull does without');
+  }
   const apiBase = values.STRIPE_API_BASE ?? 'https://api.stripe.com';
   const base = new URL(apiBase);
   if (livemode === true && base.protocol === 'http:' && !isLoopback(base)) {
@@ -200,8 +207,11 @@ function readStripe(role: Role, values: Partial<Environment>, need: Need, fault:
       livemode,
       apiBase,
       webhookSecrets: values.STRIPE_WEBHOOK_SECRETS ?? [],
+      webhookUrl: values.STRIPE_WEBHOOK_URL,
       delivery,
+      pullSeconds: values.STRIPE_PULL_SECONDS ?? 60,
       readsPerSecond: values.STRIPE_READS_PER_SECOND ?? (livemode === true ? 40 : 12),
+      readsInThirtyDays: values.STRIPE_READS_PER_MONTH,
     },
     ['apiKey', 'webhookSecrets'],
   );

@@ -23,7 +23,8 @@ export const processVariables = z.object({
   }),
   MODE: variable(oneOf('live', 'observe'), {
     default: 'live',
-    meaning: '`observe` decides and records, and performs nothing at any peer.',
+    meaning:
+      '`observe` decides and records, and performs nothing at any peer. What was recorded before the bridge first performed runs only after `./bridge golive`.',
   }),
   FLOWS: variable(
     list((name) => (/^[a-z][a-z0-9-]{0,39}$/.test(name) ? undefined : 'is not the name of a flow')),
@@ -78,10 +79,16 @@ export const processVariables = z.object({
       meaning: 'Zone of days and times in reports, the close of a day, and maintenance windows.',
     },
   ),
+  CLOSE_DAY_AFTER_MINUTES: variable(wholeNumber(0, 1_439), {
+    default: '30',
+    meaning:
+      'Minutes after midnight, by the clock of TIMEZONE, at which the day before is closed and mailed. Money that is seen later is a correction of the next day.',
+    roles: ['worker'],
+  }),
   INBOX_BODY_DAYS: variable(wholeNumber(1, 3_650), {
     default: '90',
-    notYet: 'Nothing erases bodies yet.',
-    meaning: 'Days a webhook body is kept. The row without its body stays. Bodies hold customer data.',
+    meaning:
+      'Days the body of an event and the bytes sent for an effect are kept; each night what is older and settled is erased. Rows stay, without body, with its digest. Bodies hold customer data.',
   }),
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { list, oneOf, origin, text, wholeNumber } from './parsers';
+import { address, list, oneOf, origin, text, wholeNumber } from './parsers';
 import { variable } from './variable';
 
 const apiKey = text.refine((value) => /^(sk|rk)_(live|test)_[A-Za-z0-9_]+$/.test(value), {
@@ -27,22 +27,39 @@ export const stripeVariables = z.object({
     roles: ['worker', 'scheduler', 'cli'],
   }),
   STRIPE_WEBHOOK_SECRETS: variable(list(webhookSecretFault), {
-    default: 'none, required by the ingress',
+    default: 'none, required by the ingress unless STRIPE_DELIVERY=pull',
     meaning:
       'Signing secrets of the webhook endpoints (whsec_…), comma-separated; each is accepted, so that a roll loses nothing.',
     secret: true,
     roles: ['ingress'],
   }),
+  STRIPE_WEBHOOK_URL: variable(address('https:', 'http:'), {
+    default: 'none: `doctor` takes the only endpoint whose path is /webhooks/stripe',
+    meaning: 'Address that Stripe sends events to, as it stands at Stripe: `bridge doctor` checks the endpoint there.',
+    roles: ['cli'],
+  }),
   STRIPE_DELIVERY: variable(oneOf('webhook', 'pull'), {
     default: 'webhook',
-    notYet: '`pull` is not built yet and a fault in every app: only `webhook` brings events.',
-    meaning: '`pull`: no open port; the worker fetches events from Stripe each minute.',
+    meaning:
+      '`pull`: no open port; the workers fetch events from Stripe every STRIPE_PULL_SECONDS. No webhook secret is needed then; where one is set, webhooks are taken as well.',
+  }),
+  STRIPE_PULL_SECONDS: variable(wholeNumber(1, 3_600), {
+    default: '60',
+    meaning:
+      'Seconds from one fetch of events to the next with STRIPE_DELIVERY=pull. One a minute is 43,200 reads in 30 days; Stripe allows 500 for each payment of these days, and never less than 10,000 a month: 300 keeps within that without any sale.',
+    roles: ['worker', 'scheduler'],
   }),
   STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {
     default: 'live key 40, test key 12',
     meaning:
       'One budget of reads for all workers, live work first. Stripe allows an account 100 a second live, 25 in a sandbox, for all its programs together; a stand-in may take more.',
     roles: ['worker', 'scheduler', 'cli'],
+  }),
+  STRIPE_READS_PER_MONTH: variable(wholeNumber(1, 1_000_000_000), {
+    default: "Stripe's own rule: 500 for each payment of these days, at least 10,000",
+    meaning:
+      'Reads that Stripe allows the account in 30 days. Reconciliation by the clock rests when nine tenths are used, so that the rest is left to live work.',
+    roles: ['worker'],
   }),
 });
 
@@ -55,7 +72,12 @@ export interface StripeConfig {
   readonly apiBase: string;
   /** Secret. Empty outside the ingress. */
   readonly webhookSecrets: readonly string[];
-  /** `webhook` in every app; only the command line reads `pull` without complaint. */
+  /** Where Stripe sends events, for the command line alone. */
+  readonly webhookUrl: string | undefined;
+  /** `pull`: the workers fetch events, every `pullSeconds`. */
   readonly delivery: 'webhook' | 'pull';
+  readonly pullSeconds: number;
   readonly readsPerSecond: number;
+  /** Undefined: as Stripe's own rule gives. */
+  readonly readsInThirtyDays: number | undefined;
 }

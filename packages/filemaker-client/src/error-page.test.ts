@@ -27,6 +27,10 @@ const otherWords = new Set([
   'EFFECT_CLAIM_LOST',
   'EVENT_CLAIM_LOST',
   'TIME_LIMIT',
+  // Why FileMaker's log says nothing about a payment; counted by a reconciliation as not asked about.
+  'NO_LOG',
+  'CUT_SHORT',
+  'LOG_UNREADABLE',
   // Notices beside a payload that was built; the one that matters is parked as captured-less.
   'PRODUCT_MISSING',
   'LINE_SPLIT',

@@ -231,6 +231,14 @@ describe('what is read', () => {
     await expect(client.productInfo()).resolves.toEqual({ name: 'FileMaker Data API Engine', version: '22.1' });
   });
 
+  test('serverTime: the clock of the answer, or null where none is told', async () => {
+    const date = 'Mon, 23 Nov 2026 05:00:00 GMT';
+    const told = await setup({ ...good({ productInfo: {} }), headers: { date } });
+    await expect(told.client.serverTime()).resolves.toEqual(new Date(date));
+    const untold = await setup({ ...good({ productInfo: {} }), headers: { date: 'some day' } });
+    await expect(untold.client.serverTime()).resolves.toBeNull();
+  });
+
   test.each([undefined, {}, { productInfo: null }])(
     'productInfo: %j is an answer, and that is all it is asked for',
     async (response) => {

@@ -107,6 +107,8 @@ export interface FileMakerClient {
   validateSession(token: string): Promise<{ inUse: boolean | undefined }>;
   /** Whether the server answers at all; needs no credentials and opens no session. */
   productInfo(): Promise<ProductInfo>;
+  /** The server's clock, whole seconds, by the `Date` of the same answer; null where none is told. */
+  serverTime(): Promise<Date | null>;
   /** Runs a script by GET, the only way that the Data API offers. Keep `scriptUrlLength` within 2,000. */
   runScript(token: string, call: ScriptCall): Promise<ScriptAnswer>;
   createRecord(token: string, call: CreateRecordCall): Promise<CreatedRecord>;
@@ -237,6 +239,9 @@ export function createFileMakerClient(options: FileMakerClientOptions): FileMake
     }
   }
 
+  const askForProduct = (): Promise<Answer> =>
+    call('productInfo', '', () => ({ method: 'GET', path: paths.productInfo, headers: {} }));
+
   return {
     async login() {
       const answer = await call('login', '', () => ({
@@ -265,8 +270,14 @@ export function createFileMakerClient(options: FileMakerClientOptions): FileMake
       return { inUse: sessionAnswer.safeParse(answer.response).data?.isSessionInUse };
     },
 
+    async serverTime() {
+      const { date } = (await askForProduct()).headers;
+      const at = new Date(typeof date === 'string' ? date : '');
+      return Number.isNaN(at.getTime()) ? null : at;
+    },
+
     async productInfo() {
-      const answer = await call('productInfo', '', () => ({ method: 'GET', path: paths.productInfo, headers: {} }));
+      const answer = await askForProduct();
       const { name, version, buildDate, dateFormat, timeFormat, timeStampFormat } = read(
         'productInfo',
         productAnswer,

@@ -2,10 +2,35 @@ export {
   type BoundFlow,
   type Decision,
   defineFlow,
-  type Finding,
+  type EventOrder,
   type Flow,
   type FlowDefinition,
   type FlowEnding,
   type FlowEvent,
+  type FlowPreview,
+  type PreviewSubject,
 } from './define-flow';
-export { createRoad, type PeerFailure, type Road, type RoadEnding, type RoadOptions } from './road';
+export type { FlowRecords, RecordedFact, RecordedReversal } from './flow-records';
+export { isAsShown, planDigest, type ShownPlan } from './plan-digest';
+export type {
+  BoundPass,
+  Compared,
+  Finding,
+  FindingReplay,
+  PassInfo,
+  PassSchedule,
+  ReconcileContext,
+  ReconcilePage,
+  ReconcilePass,
+  ReconcileWindow,
+} from './reconcile-pass';
+export type { BoundReplay, ReplayContext, ReplayEvent, ReplayHalf, ReplayPage } from './replay-half';
+export {
+  type Caution,
+  createRoad,
+  type OrderedEvent,
+  type PeerFailure,
+  type Road,
+  type RoadEnding,
+  type RoadOptions,
+} from './road';

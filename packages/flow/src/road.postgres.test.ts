@@ -59,9 +59,8 @@ function flow(script: Script = {}): BoundFlow {
         script.write ??
         (async (tx, { note }) => void (await tx.execute(sql`insert into test_flow.notes values (${name}, ${note})`))),
     },
-    reconcile: async function* () {
-      yield* [];
-    },
+    reconcile: { passes: [] },
+    records: { find: async () => [], succeededBetween: async function* () {}, writtenBetween: async function* () {} },
   }).bind({}, {});
 }
 
@@ -319,6 +318,48 @@ test('peers are asked while no transaction is open', async () => {
   });
   await roadOf([asking]).turn(await record());
   expect(open).toEqual([[]]);
+});
+
+test('older money is planned to be asked about, first or only, as the caller judges by when it moved', async () => {
+  const told: [Date, string][] = [];
+  const road = roadOf(
+    [
+      flow({
+        decide: ({ eventId }) => [effect(`paid:${eventId}`, { subject: { occurredAt: '2026-10-31T23:00:00Z' } })],
+      }),
+    ],
+    {
+      caution: (movedAt, source) => {
+        told.push([movedAt, source]);
+        return source === 'webhook' ? 'ask-only' : source === 'operator' ? 'none' : 'ask-first';
+      },
+    },
+  );
+  await road.turn(await record({ eventId: 'evt_webhook' }));
+  await road.turn(await record({ eventId: 'evt_operator', source: 'operator' }));
+  await road.turn(await record({ eventId: 'evt_pull', source: 'pull' }));
+  expect(told[0]).toEqual([new Date('2026-10-31T23:00:00Z'), 'webhook']);
+  const { rows } = await database.executor.execute(
+    sql`select key, ask_only, check_first from effects.effects order by key`,
+  );
+  expect(rows).toEqual([
+    { key: 'paid:evt_operator', ask_only: false, check_first: false },
+    { key: 'paid:evt_pull', ask_only: false, check_first: true },
+    { key: 'paid:evt_webhook', ask_only: true, check_first: true },
+  ]);
+});
+
+test('where a flow does not say when the money moved, the time of the event counts', async () => {
+  const told: Date[] = [];
+  const caution = (movedAt: Date) => {
+    told.push(movedAt);
+    return 'none' as const;
+  };
+  const created = new Date('2026-11-02T00:00:00Z');
+  await roadOf([flow({ decide: () => [effect('paid:1')] })], { caution }).turn(
+    await record({ eventCreatedAt: created }),
+  );
+  expect(told).toEqual([created]);
 });
 
 test('in observe mode effects are recorded, to begin with a question should they ever run', async () => {

@@ -1,8 +1,9 @@
-import type { Database } from '@bridge/database';
-import type { EffectStore } from '@bridge/effects';
-import { type ClaimedEvent, EventClaimLostError, type Finish, type Inbox } from '@bridge/inbox';
-import type { BoundFlow, FlowEnding, FlowEvent } from './define-flow';
+import type { Database, Executor } from '@bridge/database';
+import type { EffectPlan, EffectStore } from '@bridge/effects';
+import { type ClaimedEvent, EventClaimLostError, type EventSource, type Finish, type Inbox } from '@bridge/inbox';
+import type { BoundFlow, EventOrder, FlowEnding, FlowEvent } from './define-flow';
 import { readEventObject } from './event-body';
+import { isAsShown, type ShownPlan } from './plan-digest';
 
 /** What a failed question to a peer means for the event that asked it. */
 export type PeerFailure =
@@ -19,6 +20,8 @@ export type RoadEnding =
   | { kind: 'waiting'; afterMs: number; code: string }
   | { kind: 'nothing'; because: string; dueInMs?: number };
 
+export type Caution = 'none' | 'ask-first' | 'ask-only';
+
 export interface RoadOptions {
   database: Database;
   inbox: Inbox;
@@ -29,6 +32,13 @@ export interface RoadOptions {
   judgeFailure(error: unknown, event: Pick<ClaimedEvent, 'eventId'>): Promise<PeerFailure | undefined>;
   /** MODE=observe: effects are recorded and performed by nobody; should they ever run, they begin with a question. */
   observe: boolean;
+  /**
+   * How careful to be with an effect, by when its money moved, as far as is known. `ask-first`: it may have happened before.
+   * `ask-only`: it may never be sent by itself, because the money is an older handler's.
+   */
+  caution?(movedAt: Date, source: EventSource): Caution;
+  /** The order that goes with an operator's event; undefined: none does. Asked for no event of any other source. */
+  orderOf?(executor: Executor, eventId: string): Promise<OrderedEvent | undefined>;
   now?: () => Date;
   onTurn?: (turn: {
     event: Pick<ClaimedEvent, 'id' | 'eventId' | 'eventType' | 'source' | 'starts'> | undefined;
@@ -36,6 +46,21 @@ export interface RoadOptions {
     durationMs: number;
   }) => void;
 }
+
+/** What a person ordered, having seen what would happen. */
+export interface OrderedEvent {
+  order: EventOrder;
+  /** The effects that were shown; anything else is not stored. */
+  shown: readonly ShownPlan[];
+}
+
+/** What the event leads to now is not what the person saw. Whatever was done in the same transaction is undone. */
+class ChangedSinceError extends Error {}
+
+const CHANGED_SINCE = {
+  reasonCode: 'CHANGED_SINCE',
+  reason: 'What would be sent now is not what was shown when the replay was ordered',
+} as const;
 
 export interface Road {
   /** One event's way: claim, ask the peers, then flow tables, planned effects and the row's end in one transaction. */
@@ -45,6 +70,24 @@ export interface Road {
 
 /** An error of ours: wait so long times the number of starts, so that eight starts span minutes. */
 const RETRY_STEP_MS = 2_000;
+
+/**
+ * Nothing but what was shown is stored, and the very bytes that were shown. What was settled in the meantime (the webhook
+ * came after all) is no change: there is nothing to store then.
+ */
+function keepToOrder(endings: FlowEnding[], { order, shown }: OrderedEvent, volatile: readonly string[]): void {
+  const settled = endings.every((ending) => ending.ignored !== undefined);
+  const parked = endings.some((ending) => ending.parked !== undefined);
+  const plans = endings.flatMap((ending) => ending.plans);
+  if (parked || (!settled && !isAsShown(plans, shown, volatile))) throw new ChangedSinceError(CHANGED_SINCE.reason);
+  const bodies = new Map(shown.map(({ key, body }) => [key, body]));
+  const asShown = (plan: EffectPlan): EffectPlan => ({
+    ...plan,
+    body: bodies.get(plan.key) ?? plan.body,
+    subject: { ...plan.subject, replayPlan: order.plan },
+  });
+  for (const ending of endings) ending.plans = ending.plans.map(asShown);
+}
 
 export function createRoad(options: RoadOptions): Road {
   const { database, inbox, effects, worker } = options;
@@ -71,6 +114,7 @@ export function createRoad(options: RoadOptions): Road {
       await close({ state: 'ignored', reasonCode: 'UNWANTED_TYPE', reason: 'No flow that is on wants this type' });
       return { kind: 'ignored', reasonCode: 'UNWANTED_TYPE' };
     }
+    const ordered = event.source === 'operator' ? await options.orderOf?.(database.executor, event.eventId) : undefined;
     const flowEvent: FlowEvent = {
       inboxId: event.id,
       eventId: event.eventId,
@@ -81,11 +125,14 @@ export function createRoad(options: RoadOptions): Road {
       createdAt: event.eventCreatedAt,
       receivedAt: event.receivedAt,
       object,
+      ...(ordered === undefined ? {} : { order: ordered.order }),
     };
     const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent, database.executor)));
-    return database.transaction(async (tx) => {
+    const volatile = flows.flatMap((flow) => flow.replay?.volatile ?? []);
+    const committed = database.transaction(async (tx): Promise<RoadEnding> => {
       const endings: FlowEnding[] = [];
       for (const commit of prepared) endings.push(await commit(tx, now()));
+      if (ordered !== undefined) keepToOrder(endings, ordered, volatile);
       const planned: { id: string; run: number }[] = [];
       const waiting: { id: string; run: number }[] = [];
       for (const ending of endings) {
@@ -93,7 +140,16 @@ export function createRoad(options: RoadOptions): Road {
           waiting.push(...(await effects.parkUnsent(tx, key, reasonCode, reason)));
         }
         for (const plan of ending.plans) {
-          const stored = await effects.plan(tx, options.observe ? { ...plan, checkFirst: true } : plan);
+          const movedAt = plan.subject.occurredAt;
+          const caution = options.caution?.(
+            movedAt === undefined ? (event.eventCreatedAt ?? now()) : new Date(movedAt),
+            event.source,
+          );
+          const stored = await effects.plan(tx, {
+            ...plan,
+            checkFirst: plan.checkFirst || options.observe || (caution !== undefined && caution !== 'none'),
+            askOnly: caution === 'ask-only',
+          });
           if (stored.planned) (plan.parked === undefined ? planned : waiting).push({ id: stored.id, run: 0 });
         }
       }
@@ -109,6 +165,11 @@ export function createRoad(options: RoadOptions): Road {
       }
       await inbox.finish(tx, event, { state: 'processed' });
       return { kind: 'processed', planned, parked: waiting };
+    });
+    return committed.catch(async (error: unknown) => {
+      if (!(error instanceof ChangedSinceError)) throw error;
+      await close({ state: 'ignored', ...CHANGED_SINCE });
+      return { kind: 'ignored', reasonCode: CHANGED_SINCE.reasonCode };
     });
   }
 

@@ -9,7 +9,17 @@ const rowId = z.string().regex(/^\d+$/);
 export const catalogue = {
   'stripe-events': { job: 'process-event', data: z.strictObject({ inboxId: rowId }) },
   'filemaker-effects': { job: 'perform-effect', data: z.strictObject({ effectId: rowId }) },
-  reconciliations: { job: 'reconcile', data: z.strictObject({ flow: z.string() }) },
+  /** By the clock a flow's pass; otherwise a run that a person wants or that its worker has left. */
+  reconciliations: {
+    job: 'reconcile',
+    data: z.union([z.strictObject({ flow: z.string(), pass: z.string() }), z.strictObject({ runId: rowId })]),
+  },
+  /** What comes back by the clock and belongs to no flow; apart, so that it never stands behind a long reconciliation. */
+  rounds: {
+    job: 'round',
+    data: z.strictObject({ task: z.enum(['fetch-events', 'compare-observed', 'erase-bodies', 'close-day']) }),
+  },
+  replays: { job: 'replay', data: z.strictObject({ planId: rowId }) },
 } as const;
 
 export type QueueName = keyof typeof catalogue;
@@ -38,6 +48,16 @@ export function eventJob(row: { id: string; eventId: string; run: number }): New
 
 export function effectJob(row: { id: string; run: number }): NewJob<'filemaker-effects'> {
   return { queue: 'filemaker-effects', id: `${row.id}.${row.run}`, data: { effectId: row.id } };
+}
+
+/** A new number for each time that a run has to be taken up. */
+export function runJob(run: { id: string; jobRun: number }): NewJob<'reconciliations'> {
+  return { queue: 'reconciliations', id: `run-${run.id}.${run.jobRun}`, data: { runId: run.id } };
+}
+
+/** A new run for each time that a plan has to be taken up. */
+export function replayJob(plan: { id: string; run: number }): NewJob<'replays'> {
+  return { queue: 'replays', id: `replay-${plan.id}.${plan.run}`, data: { planId: plan.id } };
 }
 
 /** All keys of one bridge lie in one hash slot, so that a Redis Cluster can run the scripts. */

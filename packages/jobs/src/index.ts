@@ -7,6 +7,8 @@ export {
   type QueueName,
   queueNames,
   queuePrefix,
+  replayJob,
+  runJob,
 } from './catalogue';
 export { createFailedBoard, type FailedBoard, type FailedEntry } from './failed-board';
 export { createJobWorker, type JobEnding, type JobWorker } from './job-worker';

@@ -12,13 +12,13 @@ const hourly: Schedule = {
   id: 'reconcile:invoices',
   queue: 'reconciliations',
   when: { pattern: '0 * * * *', timeZone: 'Europe/Berlin' },
-  data: { flow: 'invoices' },
+  data: { flow: 'invoices', pass: 'recent' },
 };
 const often: Schedule = {
   id: 'often',
   queue: 'reconciliations',
   when: { everyMs: 600_000 },
-  data: { flow: 'bookings' },
+  data: { flow: 'bookings', pass: 'recent' },
 };
 const restore = (wanted: Schedule[]) => restoreSchedules(stand.producer, wanted, ['reconciliations']);
 const queue = () => stand.producer.queue('reconciliations');
@@ -34,8 +34,8 @@ test('what is missing is made, and what agrees is left alone', async () => {
   expect(await restore([hourly, often])).toBe(0);
   expect(await present()).toEqual(
     expect.arrayContaining([
-      { key: 'reconcile:invoices', when: '0 * * * * Europe/Berlin', data: { flow: 'invoices' } },
-      { key: 'often', when: 600_000, data: { flow: 'bookings' } },
+      { key: 'reconcile:invoices', when: '0 * * * * Europe/Berlin', data: { flow: 'invoices', pass: 'recent' } },
+      { key: 'often', when: 600_000, data: { flow: 'bookings', pass: 'recent' } },
     ]),
   );
 });
@@ -50,7 +50,7 @@ test('after FLUSHALL every schedule is back, each with its next job', async () =
 test.each<[string, Partial<Schedule>]>([
   ['time', { when: { pattern: '30 * * * *', timeZone: 'Europe/Berlin' } }],
   ['time zone', { when: { pattern: '0 * * * *', timeZone: 'UTC' } }],
-  ['data', { data: { flow: 'standing' } }],
+  ['data', { data: { flow: 'standing', pass: 'recent' } }],
   ['kind', { when: { everyMs: 60_000 } }],
 ])('a schedule whose %s has changed is made anew, once', async (_what, change) => {
   await restore([hourly]);

@@ -1,4 +1,5 @@
 import Stripe from 'stripe';
+import { addressOf } from './api-address';
 import { createDeadlineHttpClient } from './deadline-http-client';
 import { type PageQuery, type StripePage, walkPages } from './page-walk';
 import {
@@ -13,6 +14,7 @@ import {
 } from './paid-session-snapshot';
 import { StripeCallError, type StripeCallStage, toStripeCallError } from './stripe-call-error';
 import { asStripeList, asStripeObject, type StripeObject, toPlainJson } from './stripe-object';
+import { asWebhookEndpoint, type WebhookEndpoint } from './webhook-endpoints';
 
 export interface StripeClientOptions {
   /**
@@ -45,6 +47,18 @@ export interface SessionQuery extends PageQuery {
   withPayments?: boolean;
 }
 
+/** Kinds of objects that a restricted key is allowed to read one by one. */
+export type StripeRead =
+  | 'checkout_sessions'
+  | 'payment_intents'
+  | 'charges'
+  | 'refunds'
+  | 'disputes'
+  | 'events'
+  | 'products'
+  | 'shipping_rates'
+  | 'webhook_endpoints';
+
 /** Everything the bridge asks Stripe. All methods only read, and throw nothing but {@link StripeCallError}. */
 export interface StripeClient {
   /**
@@ -59,12 +73,27 @@ export interface StripeClient {
   retrieveCharge(chargeId: string): Promise<StripeObject>;
   retrieveRefund(refundId: string): Promise<StripeObject>;
   retrieveDispute(disputeId: string): Promise<StripeObject>;
+  /** The newest hundred of a payment. */
+  listRefunds(paymentIntentId: string): Promise<StripeObject[]>;
+  /** The newest hundred of a payment. */
+  listDisputes(paymentIntentId: string): Promise<StripeObject[]>;
+  /** Every refund of the account. */
+  walkRefunds(query?: PageQuery): AsyncGenerator<StripePage, void, void>;
+  /** Every dispute of the account. */
+  walkDisputes(query?: PageQuery): AsyncGenerator<StripePage, void, void>;
   /** Stripe keeps events for 30 days. */
   retrieveEvent(eventId: string): Promise<StripeObject>;
   /** The account the key belongs to. */
   retrieveAccount(): Promise<StripeObject>;
   listEvents(query?: EventQuery): AsyncGenerator<StripePage, void, void>;
   listSessions(query?: SessionQuery): AsyncGenerator<StripePage, void, void>;
+  /** Every webhook endpoint of the account in this key's mode, on or off. */
+  listWebhookEndpoints(): Promise<WebhookEndpoint[]>;
+  /**
+   * Resolves when the key may read this kind of object. Asks for one that cannot be there, so that no customer's data
+   * comes along.
+   */
+  tryRead(kind: StripeRead): Promise<void>;
   /** Breaks off what is under way and closes the sockets; returns when nothing is left running. */
   close(): Promise<void>;
 }
@@ -72,11 +101,15 @@ export interface StripeClient {
 const pageSize = 100;
 /** Stripe allows 100 lines in a payment; the bound only keeps a broken answer from turning forever. */
 const linePagesMax = 20;
+/** Stripe allows an account 16 endpoints. */
+const endpointPagesMax = 5;
+/** No object of Stripe's has such an id: "not found" says that the key may look. */
+const NO_ID = 'bridge_looks';
 
 export function createStripeClient(options: StripeClientOptions): StripeClient {
   const httpClient = createDeadlineHttpClient();
   const stripe = new Stripe(options.apiKey, {
-    ...address(options.apiBase),
+    ...addressOf(options.apiBase),
     httpClient,
     timeout: options.timeoutMs ?? 20_000,
     // Retries belong to the queue, which knows the budget; telemetry would write a file into the home directory.
@@ -208,6 +241,18 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
   const retrieveCharge = (id: string) =>
     retrieve('charges.retrieve', 'charge', id, (known) => stripe.charges.retrieve(known));
 
+  const looks: Record<StripeRead, () => Promise<unknown>> = {
+    checkout_sessions: () => stripe.checkout.sessions.retrieve(`cs_${NO_ID}`),
+    payment_intents: () => stripe.paymentIntents.retrieve(`pi_${NO_ID}`),
+    charges: () => stripe.charges.retrieve(`ch_${NO_ID}`),
+    refunds: () => stripe.refunds.retrieve(`re_${NO_ID}`),
+    disputes: () => stripe.disputes.retrieve(`dp_${NO_ID}`),
+    events: () => stripe.events.retrieve(`evt_${NO_ID}`),
+    products: () => stripe.products.retrieve(`prod_${NO_ID}`),
+    shipping_rates: () => stripe.shippingRates.retrieve(`shr_${NO_ID}`),
+    webhook_endpoints: () => stripe.webhookEndpoints.retrieve(`we_${NO_ID}`),
+  };
+
   return {
     async retrievePaidSession(sessionId) {
       const endpoint = 'checkout.sessions.retrieve';
@@ -236,6 +281,22 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     retrieveCharge,
     retrieveRefund: (id) => retrieve('refunds.retrieve', 'refund', id, (known) => stripe.refunds.retrieve(known)),
     retrieveDispute: (id) => retrieve('disputes.retrieve', 'dispute', id, (known) => stripe.disputes.retrieve(known)),
+    walkRefunds(query = {}) {
+      return walkPages(query, (page) => askList('refunds.list', () => stripe.refunds.list({ ...page })));
+    },
+    walkDisputes(query = {}) {
+      return walkPages(query, (page) => askList('disputes.list', () => stripe.disputes.list({ ...page })));
+    },
+    async listRefunds(paymentIntentId) {
+      const payment_intent = checkedId(paymentIntentId, 'refunds.list');
+      const ask = () => stripe.refunds.list({ payment_intent, limit: pageSize });
+      return (await askList('refunds.list', ask)).items;
+    },
+    async listDisputes(paymentIntentId) {
+      const payment_intent = checkedId(paymentIntentId, 'disputes.list');
+      const ask = () => stripe.disputes.list({ payment_intent, limit: pageSize });
+      return (await askList('disputes.list', ask)).items;
+    },
     retrieveEvent: (id) => retrieve('events.retrieve', 'event', id, (known) => stripe.events.retrieve(known)),
     // Whoever answers with something else says nothing about the account, and will not the next time: that is a refusal.
     retrieveAccount: () =>
@@ -263,24 +324,30 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
         ),
       );
     },
+    async listWebhookEndpoints() {
+      const endpoint = 'webhookEndpoints.list';
+      const found: WebhookEndpoint[] = [];
+      const walk = walkPages({ pagesMax: endpointPagesMax }, (page) =>
+        askList(endpoint, () => stripe.webhookEndpoints.list(page)),
+      );
+      for await (const { items } of walk) {
+        for (const item of items) found.push(expected(asWebhookEndpoint(item), endpoint));
+      }
+      return found;
+    },
+    async tryRead(kind) {
+      try {
+        await ask(`${kind}.try`, () => looks[kind]());
+      } catch (error) {
+        if (!(error instanceof StripeCallError) || error.code !== 'STRIPE_NOT_FOUND') throw error;
+      }
+    },
     async close() {
       closed = true;
       httpClient.destroy();
       await Promise.allSettled([...underWay]);
     },
   };
-}
-
-function address(apiBase: string | undefined) {
-  if (apiBase === undefined) return {};
-  const url = new URL(apiBase);
-  const protocol = url.protocol.slice(0, -1);
-  if ((protocol !== 'http' && protocol !== 'https') || url.pathname !== '/' || url.search !== '') {
-    throw new TypeError('The address of Stripe’s API is scheme, host and port: https://host:port');
-  }
-  // IPv6 addresses stand in brackets in a URL and without them in a socket's address.
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return { protocol, host, port: url.port === '' ? (protocol === 'http' ? 80 : 443) : Number(url.port) } as const;
 }
 
 /** An empty or odd id would turn "retrieve" into another endpoint's path; dots alone are a path of their own. */

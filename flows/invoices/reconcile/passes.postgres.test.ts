@@ -1,0 +1,530 @@
+import { createDatabase, type Database, migrate } from '@bridge/database';
+import { effectsMigrations } from '@bridge/effects';
+import type { ReconcileContext, ReconcilePage } from '@bridge/flow';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { invoices } from '../flow';
+import { type PaymentRow, writePayment } from '../ledger';
+import { FileMakerNotAskedError, type InvoicesPeers, type InvoicesRecovery, type LogTold } from '../ports';
+
+let database: Database;
+let end: () => Promise<void>;
+beforeAll(async () => {
+  const created = await createTestDatabase();
+  await migrate(created.url, [effectsMigrations, invoices.migrations]);
+  database = createDatabase({ url: created.url, poolMax: 4, applicationName: 'passes-test' });
+  end = async () => {
+    await database.close();
+    await created.drop();
+  };
+});
+beforeEach(() =>
+  database.executor.execute(
+    sql`truncate flow_invoices.payments, flow_invoices.reversals, effects.attempts, effects.effects`,
+  ),
+);
+afterAll(() => end());
+
+const SETTINGS = {
+  invoiceIdKeys: ['metadata.invoice_id'],
+  instalments: 'park',
+  payload: { fields: 'full', unit_price: 'unit', shipping_item: { code: '', catalog_number: '' } },
+};
+const HOUR = 3_600;
+/** Seconds since 1970; hours ago, so that nothing is too young. */
+const BASE = Math.floor(Date.now() / 1_000) - 10 * HOUR;
+const WINDOW = { since: new Date((BASE - HOUR) * 1_000), until: new Date((BASE + HOUR) * 1_000) };
+const PAGE = 3;
+
+interface Sold {
+  id: string;
+  created?: number;
+  paid?: boolean;
+  invoice?: string;
+  amount?: number;
+  refunded?: number;
+}
+
+/** A Checkout Session as a list brings it. */
+function listed({ id, created = BASE, paid = true, invoice = id, amount = 18_000, refunded = 0 }: Sold) {
+  return {
+    id: `cs_${id}`,
+    object: 'checkout.session',
+    mode: 'payment',
+    status: 'complete',
+    payment_status: paid ? 'paid' : 'unpaid',
+    amount_total: amount,
+    currency: 'usd',
+    livemode: false,
+    created,
+    metadata: { invoice_id: invoice },
+    payment_intent: {
+      id: `pi_${id}`,
+      object: 'payment_intent',
+      status: paid ? 'succeeded' : 'processing',
+      latest_charge: {
+        id: `ch_${id}`,
+        object: 'charge',
+        created,
+        captured: paid,
+        amount_refunded: refunded,
+        disputed: false,
+      },
+    },
+  };
+}
+
+/** A refund or dispute as its own list brings it. */
+interface Made {
+  kind: 'refund' | 'dispute';
+  id: string;
+  payment_intent: string;
+  amount: number;
+  currency: string;
+  status: string;
+  created: number;
+}
+
+interface Asked {
+  lists: number;
+  singly: string[];
+  refunds: string[];
+  logs: string[][];
+}
+
+function stripe(
+  sold: readonly Sold[],
+  rest: { log?: (key: string) => LogTold; unlisted?: readonly Sold[]; away?: boolean; made?: readonly Made[] } = {},
+) {
+  const asked: Asked = { lists: 0, singly: [], refunds: [], logs: [] };
+  // As Stripe: newest first, and among those of one second in an order that stays.
+  const all = sold.map(listed).sort((a, b) => b.created - a.created);
+  const recovery: InvoicesRecovery = {
+    listSessions: async function* ({ since, until, olderThan }) {
+      const inside = all.filter(
+        ({ created }) => created * 1_000 >= since.getTime() && created * 1_000 < until.getTime(),
+      );
+      let at = olderThan === undefined ? 0 : inside.findIndex(({ id }) => id === olderThan) + 1;
+      do {
+        asked.lists += 1;
+        const page = inside.slice(at, at + PAGE);
+        at += PAGE;
+        if (page.length > 0) yield page;
+      } while (at < inside.length);
+    },
+    findSession: async (id) => {
+      asked.singly.push(id);
+      const found = [...all, ...(rest.unlisted ?? []).map(listed)].find((one) => one.id === id);
+      if (found === undefined) return undefined;
+      const { payment_intent: paymentIntent, ...session } = found;
+      return {
+        session: { ...session, payment_intent: paymentIntent.id },
+        lineItems: [],
+        products: {},
+        paymentIntent,
+        charge: paymentIntent.latest_charge,
+      };
+    },
+    listReversals: async function* (kind, { olderThan }) {
+      const made = (rest.made ?? []).filter((one) => one.kind === kind).map(({ kind: _kind, ...one }) => one);
+      const at = olderThan === undefined ? 0 : made.findIndex(({ id }) => id === olderThan) + 1;
+      for (let from = at; from < made.length; from += PAGE) {
+        asked.lists += 1;
+        yield made.slice(from, from + PAGE);
+      }
+    },
+    listRefunds: async (paymentIntentId) => {
+      asked.refunds.push(paymentIntentId);
+      const found = all.find(({ payment_intent }) => payment_intent.id === paymentIntentId);
+      const amount = found?.payment_intent.latest_charge.amount_refunded ?? 0;
+      return amount === 0
+        ? []
+        : [
+            {
+              id: `re_${paymentIntentId}`,
+              amount,
+              currency: 'usd',
+              status: 'succeeded',
+              created: BASE,
+              payment_intent: paymentIntentId,
+            },
+          ];
+    },
+    listDisputes: async () => [],
+    readLog: async (questions) => {
+      if (rest.away === true) throw new FileMakerNotAskedError('FILEMAKER_UNAVAILABLE', 'away', 1_000);
+      asked.logs.push(questions.map(({ key }) => key));
+      return new Map(
+        questions.map(({ key }) => [key, (rest.log ?? (() => ({ kind: 'told', states: ['done'] })))(key)]),
+      );
+    },
+  };
+  return { asked, recovery };
+}
+
+function run(
+  pass: string,
+  recovery: InvoicesRecovery,
+  over: Partial<ReconcileContext> & { settings?: Record<string, unknown> } = {},
+): AsyncIterable<ReconcilePage> {
+  const { settings, ...context } = over;
+  const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+  const bound = invoices.bind({ ...SETTINGS, ...settings }, peers).passes.find(({ name }) => name === pass);
+  if (bound === undefined) throw new Error(`no pass ${pass}`);
+  return bound.run(WINDOW, {
+    executor: database.executor,
+    cursor: undefined,
+    recoverFrom: new Date(0),
+    observing: false,
+    inHand: async () => new Set(),
+    ...context,
+  });
+}
+async function collect(pages: AsyncIterable<ReconcilePage>): Promise<ReconcilePage[]> {
+  const all: ReconcilePage[] = [];
+  for await (const page of pages) all.push(page);
+  return all;
+}
+const found = (pages: readonly ReconcilePage[]): string[] =>
+  pages.flatMap(({ findings }) => findings.map((one) => `${one.class} ${one.objectId}`)).sort();
+const sums = (pages: readonly ReconcilePage[]) => ({
+  listed: pages.reduce((sum, page) => sum + page.listed, 0),
+  checked: pages.reduce((sum, page) => sum + page.checked, 0),
+  unasked: pages.reduce((sum, page) => sum + page.unasked, 0),
+});
+
+/** Recorded long ago, so that a difference is not taken for a race. */
+async function recorded(id: string, over: Partial<PaymentRow> = {}, fresh = false): Promise<void> {
+  const born = new Date(BASE * 1_000);
+  await writePayment(database.executor, {
+    checkoutSessionId: `cs_${id}`,
+    paymentIntentId: `pi_${id}`,
+    chargeId: `ch_${id}`,
+    invoiceId: id,
+    amountTotal: 18_000,
+    currency: 'usd',
+    livemode: false,
+    status: 'paid',
+    parkedCode: undefined,
+    parkedEvent: undefined,
+    effectKey: (over.status ?? 'paid') === 'paid' ? `invoice-paid:cs_${id}` : undefined,
+    paidAt: born,
+    sessionCreatedAt: born,
+    ...over,
+  });
+  if (!fresh) {
+    await database.executor.execute(
+      sql`update flow_invoices.payments set first_seen = first_seen - interval '9 hours', updated_at = updated_at - interval '9 hours'
+          where checkout_session_id = ${`cs_${id}`}`,
+    );
+  }
+}
+async function effect(
+  id: string,
+  state: 'done' | 'planned' | 'parked',
+  reasonCode: string | null = null,
+): Promise<void> {
+  await database.executor.execute(
+    sql`insert into effects.effects (kind, flow, key, title, target, subject, origin, state, reason_code, verified, settled_at, planned_at)
+        values ('filemaker-script', 'invoices', ${`invoice-paid:cs_${id}`}, 'Mark it paid', '{"log":{}}'::jsonb, '{}'::jsonb, 'webhook', ${state},
+          ${reasonCode}, ${state === 'done' ? true : null}, ${state === 'done' ? new Date().toISOString() : null}::timestamptz,
+          clock_timestamp() - interval '9 hours')`,
+  );
+}
+async function applied(id: string, over: Partial<PaymentRow> = {}): Promise<void> {
+  await recorded(id, over);
+  await effect(id, 'done');
+}
+
+test('both ways: what Stripe lists is compared, and what of ours it did not list is asked for by its id', async () => {
+  for (const id of ['a', 'b', 'c']) await applied(id);
+  await recorded('gone');
+  await recorded('born-elsewhere', { sessionCreatedAt: new Date((BASE + 5) * 1_000) });
+  await effect('born-elsewhere', 'done');
+  const sold = [{ id: 'a' }, { id: 'b', amount: 17_000 }, { id: 'c' }, { id: 'missed' }];
+  const { asked, recovery } = stripe(sold, { unlisted: [{ id: 'born-elsewhere', created: BASE - 100_000 }] });
+  const pages = await collect(run('nightly', recovery));
+  expect(found(pages)).toEqual([
+    'amount-differs cs_b',
+    'paid-not-recorded cs_missed',
+    'recorded-not-at-stripe cs_gone',
+  ]);
+  expect(asked.singly.sort()).toEqual(['cs_born-elsewhere', 'cs_gone']);
+  expect(asked.lists).toBe(2);
+  expect(sums(pages)).toEqual({ listed: 6, checked: 6, unasked: 0 });
+});
+
+test('wherever a run is broken off it goes on behind its last page: each Session is listed and found once, none is skipped', async () => {
+  // Seconds with one, two and eight Sessions, across pages of three.
+  const seconds = [0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 5, 5, 9];
+  const sold = seconds.map((second, n) => ({ id: `s${n}`, created: BASE + second }));
+  for (const [n, one] of sold.entries())
+    if (n % 3 !== 0) await applied(one.id, { sessionCreatedAt: new Date(one.created * 1_000) });
+  for (const second of [0, 2, 4, 9, -500])
+    await recorded(`gone${second}`, { sessionCreatedAt: new Date((BASE + second) * 1_000) });
+  const expected = [
+    ...sold.filter((_, n) => n % 3 === 0).map(({ id }) => `paid-not-recorded cs_${id}`),
+    ...[0, 2, 4, 9, -500].map((second) => `recorded-not-at-stripe cs_gone${second}`),
+  ].sort();
+  const whole = await collect(run('nightly', stripe(sold).recovery));
+  expect(found(whole)).toEqual(expected);
+  expect(sums(whole)).toMatchObject({ listed: 20, checked: 20 });
+  for (let breakAfter = 1; breakAfter <= whole.length; breakAfter += 1) {
+    const { asked, recovery } = stripe(sold);
+    const before: ReconcilePage[] = [];
+    for await (const page of run('nightly', recovery)) {
+      before.push(JSON.parse(JSON.stringify(page)) as ReconcilePage);
+      if (before.length === breakAfter) break;
+    }
+    const cursor = before.at(-1)?.cursor;
+    const after = await collect(run('nightly', recovery, { cursor }));
+    expect([breakAfter, found([...before, ...after])]).toEqual([breakAfter, expected]);
+    expect(sums([...before, ...after])).toMatchObject({ listed: 20, checked: 20 });
+    expect(new Set(asked.singly).size).toBe(asked.singly.length);
+    expect(asked.singly.every((id) => id.startsWith('cs_gone'))).toBe(true);
+  }
+});
+
+test('an empty list still asks about every payment of ours in the window, and of no other window or mode', async () => {
+  await recorded('inside');
+  await recorded('before', { sessionCreatedAt: new Date((BASE - 2 * HOUR) * 1_000) });
+  await recorded('after', { sessionCreatedAt: new Date((BASE + HOUR) * 1_000) });
+  await recorded('live', { livemode: true });
+  const { asked, recovery } = stripe([]);
+  expect(found(await collect(run('recent', recovery)))).toEqual(['recorded-not-at-stripe cs_inside']);
+  expect(asked.singly).toEqual(['cs_inside']);
+});
+
+test('what is in hand, and what was written a moment ago and differs, is left alone; what agrees is not', async () => {
+  await recorded('fresh-and-wrong', { amountTotal: 1 }, true);
+  await effect('fresh-and-wrong', 'done');
+  await recorded('fresh-and-right', {}, true);
+  await effect('fresh-and-right', 'done');
+  const { recovery } = stripe([
+    { id: 'fresh-and-wrong' },
+    { id: 'fresh-and-right' },
+    { id: 'session-in-hand' },
+    { id: 'intent-in-hand' },
+  ]);
+  const inHand = async () => new Set(['cs_session-in-hand', 'pi_intent-in-hand']);
+  const pages = await collect(run('nightly', recovery, { inHand }));
+  expect(found(pages)).toEqual([]);
+  expect(sums(pages)).toMatchObject({ listed: 4, checked: 1 });
+  const judged = pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds));
+  expect(judged).toEqual(['cs_fresh-and-right']);
+});
+
+test('an effect that ends between the look at our records and FileMaker’s word is left alone', async () => {
+  await recorded('racing');
+  await effect('racing', 'parked', 'LOG_NOT_DONE');
+  const { recovery } = stripe([{ id: 'racing' }]);
+  const raced: InvoicesRecovery = {
+    ...recovery,
+    readLog: async (questions) => {
+      await database.executor.execute(
+        sql`update effects.effects set state = 'done', verified = true, settled_at = clock_timestamp(), reason_code = null`,
+      );
+      return recovery.readLog(questions);
+    },
+  };
+  const pages = await collect(run('nightly', raced));
+  expect(found(pages)).toEqual([]);
+  expect(sums(pages)).toMatchObject({ listed: 1, checked: 0 });
+});
+
+test('money of the last ten minutes is left to its webhook', async () => {
+  const now = Math.floor(Date.now() / 1_000);
+  const { recovery } = stripe([
+    { id: 'young', created: now - 300 },
+    { id: 'old', created: now - 900 },
+  ]);
+  const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+  const recent = invoices.bind(SETTINGS, peers).passes.find(({ name }) => name === 'recent');
+  const window = { since: new Date((now - HOUR) * 1_000), until: new Date((now - 60) * 1_000) };
+  const pages = await collect(
+    recent?.run(window, {
+      executor: database.executor,
+      cursor: undefined,
+      recoverFrom: new Date(0),
+      observing: false,
+      inHand: async () => new Set(),
+    }) ?? (async function* () {})(),
+  );
+  expect(found(pages)).toEqual(['paid-not-recorded cs_old']);
+  expect(sums(pages)).toMatchObject({ listed: 2, checked: 1 });
+});
+
+test('the frequent pass asks FileMaker only about what looks untold, the thorough one about every payment', async () => {
+  await applied('fine');
+  await recorded('parked');
+  await effect('parked', 'parked', 'LOG_NOT_DONE');
+  const sold = [{ id: 'fine' }, { id: 'parked' }, { id: 'missed' }];
+  const recent = stripe(sold);
+  expect(found(await collect(run('recent', recent.recovery)))).toEqual([
+    'done-in-filemaker-not-here cs_parked',
+    'paid-not-recorded cs_missed',
+  ]);
+  expect(recent.asked.logs).toEqual([['invoice-paid:cs_parked']]);
+  const nightly = stripe(sold);
+  await collect(run('nightly', nightly.recovery));
+  expect(nightly.asked.logs.flat().sort()).toEqual([
+    'invoice-paid:cs_fine',
+    'invoice-paid:cs_missed',
+    'invoice-paid:cs_parked',
+  ]);
+});
+
+test('while FileMaker is away the frequent pass goes on without it, and the thorough one waits', async () => {
+  await recorded('parked');
+  await effect('parked', 'parked', 'LOG_NOT_DONE');
+  const { recovery } = stripe([{ id: 'parked' }], { away: true });
+  const pages = await collect(run('recent', recovery));
+  expect(found(pages)).toEqual(['paid-not-applied cs_parked']);
+  expect(sums(pages)).toEqual({ listed: 1, checked: 1, unasked: 1 });
+  await expect(collect(run('nightly', recovery))).rejects.toMatchObject({ code: 'FILEMAKER_UNAVAILABLE' });
+});
+
+test('a log that cannot be asked is counted, and closes nothing that only the log can show', async () => {
+  await applied('a');
+  const { recovery } = stripe([{ id: 'a' }], { log: () => ({ kind: 'unasked', because: 'SENTINEL_MISSING' }) });
+  const pages = await collect(run('nightly', recovery));
+  expect(found(pages)).toEqual([]);
+  expect(sums(pages)).toEqual({ listed: 1, checked: 1, unasked: 1 });
+  const judged = pages.flatMap(({ compared }) => compared).filter(({ objectIds }) => objectIds.includes('cs_a'));
+  expect(judged.map(({ classes }) => classes.includes('applied-not-in-filemaker'))).toEqual([false]);
+});
+
+test('refunds are read one by one only where the sums differ, and each is judged under its own id', async () => {
+  for (const id of ['a', 'b']) await applied(id);
+  const { asked, recovery } = stripe([{ id: 'a' }, { id: 'b', refunded: 5_000 }]);
+  const pages = await collect(run('recent', recovery));
+  expect(found(pages)).toEqual(['refund-not-recorded re_pi_b']);
+  expect(asked.refunds).toEqual(['pi_b']);
+  const judged = pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds));
+  expect(judged.sort()).toEqual(['cs_a', 'cs_b', 're_pi_b']);
+});
+
+test('two paid Sessions of one invoice: the second is told, unless the first was cancelled by a person', async () => {
+  await applied('first', { invoiceId: '7' });
+  const later = new Date((BASE + 9) * 1_000);
+  await recorded('second', { invoiceId: '7', paidAt: later, sessionCreatedAt: later });
+  await effect('second', 'parked', 'second-payment');
+  const sold = [
+    { id: 'first', invoice: '7' },
+    { id: 'second', invoice: '7', created: BASE + 9 },
+  ];
+  const log = (key: string): LogTold => ({ kind: 'told', states: key.endsWith('first') ? ['done'] : [] });
+  expect(found(await collect(run('nightly', stripe(sold, { log }).recovery)))).toEqual(['paid-twice cs_second']);
+  await database.executor.execute(
+    sql`update effects.effects set state = 'cancelled', verified = null, result = '{"resolvedBy":"cli:ada"}'::jsonb where key = 'invoice-paid:cs_first'`,
+  );
+  const none = { log: (): LogTold => ({ kind: 'told', states: [] }) };
+  expect(found(await collect(run('nightly', stripe(sold, none).recovery)))).toEqual(['paid-not-applied cs_second']);
+});
+
+test('a Session that cannot be read is a finding of its own and keeps no other from being compared', async () => {
+  const { recovery } = stripe([{ id: 'fine' }]);
+  const broken = { ...listed({ id: 'odd' }), payment_status: null };
+  const mixed: InvoicesRecovery = {
+    ...recovery,
+    listSessions: async function* () {
+      yield [broken, listed({ id: 'fine' })];
+    },
+  };
+  expect(found(await collect(run('recent', mixed)))).toEqual([
+    'paid-not-recorded cs_fine',
+    'unreadable-at-stripe cs_odd',
+  ]);
+});
+
+test('pending payments are asked for by their ids, the oldest first, each young one every time and each old one in its turn', async () => {
+  const until = WINDOW.until.getTime();
+  const age = (minutes: number) => ({
+    status: 'pending' as const,
+    effectKey: undefined,
+    sessionCreatedAt: new Date(until - minutes * 60_000),
+  });
+  await recorded('paid-meanwhile', age(30));
+  await recorded('still-pending', age(20));
+  await recorded('too-young', age(0.5));
+  for (let n = 0; n < 24; n += 1) await recorded(`old-${n}`, age(90 + n));
+  const sold: Sold[] = [
+    { id: 'paid-meanwhile' },
+    ...['still-pending', ...Array.from({ length: 24 }, (_, n) => `old-${n}`)].map((id) => ({ id, paid: false })),
+  ];
+  const looks: string[][] = [];
+  for (let turn = 0; turn < 12; turn += 1) {
+    const { asked, recovery } = stripe(sold);
+    const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+    const pass = invoices.bind(SETTINGS, peers).passes.find(({ name }) => name === 'pending');
+    const at = { since: WINDOW.since, until: new Date(until + turn * 300_000) };
+    const pages = await collect(
+      pass?.run(at, {
+        executor: database.executor,
+        cursor: undefined,
+        recoverFrom: new Date(0),
+        observing: false,
+        inHand: async () => new Set(),
+      }) ?? (async function* () {})(),
+    );
+    looks.push(asked.singly);
+    if (turn === 0) expect(found(pages)).toEqual(['status-differs cs_paid-meanwhile']);
+  }
+  expect(looks[0]?.slice(-2)).toEqual(['cs_paid-meanwhile', 'cs_still-pending']);
+  const old = looks.flat().filter((id) => id.startsWith('cs_old'));
+  expect([...new Set(old)]).toHaveLength(24);
+  expect(old).toHaveLength(24);
+});
+
+test('refunds and disputes are found by when they were made, however old the payment; those of other money are not ours', async () => {
+  const longAgo = new Date((BASE - 1_000 * HOUR) * 1_000);
+  for (const id of ['a', 'b', 'c', 'd']) await applied(id, { sessionCreatedAt: longAgo, paidAt: longAgo });
+  await database.executor.execute(
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, amount, currency, status, updated_at) values
+          ('re_known', 'refund', 'cs_a', 100, 'usd', 'succeeded', now() - interval '1 hour'),
+          ('re_turned', 'refund', 'cs_b', 100, 'usd', 'succeeded', now() - interval '1 hour'),
+          ('re_racing', 'refund', 'cs_b', 100, 'usd', 'succeeded', now())`,
+  );
+  const made = (kind: Made['kind'], id: string, payment: string, status: string, created = BASE): Made => ({
+    kind,
+    id,
+    payment_intent: payment,
+    amount: 100,
+    currency: 'usd',
+    status,
+    created,
+  });
+  const { recovery } = stripe([], {
+    made: [
+      made('refund', 're_known', 'pi_a', 'succeeded'),
+      made('refund', 're_turned', 'pi_b', 'failed'),
+      made('refund', 're_racing', 'pi_b', 'failed'),
+      made('refund', 're_missed', 'pi_c', 'succeeded'),
+      made('refund', 're_foreign', 'pi_of_an_app', 'succeeded'),
+      made('refund', 're_young', 'pi_c', 'succeeded', Math.floor(Date.now() / 1_000) - 60),
+      made('refund', 're_in_hand', 'pi_c', 'succeeded'),
+      made('dispute', 'dp_missed', 'pi_d', 'needs_response'),
+    ],
+  });
+  const inHand = async () => new Set(['re_in_hand']);
+  const expected = ['dispute-not-recorded dp_missed', 'refund-not-recorded re_missed', 'refund-not-recorded re_turned'];
+  const whole = await collect(run('reversals', recovery, { inHand }));
+  expect(found(whole)).toEqual(expected);
+  expect(sums(whole)).toEqual({ listed: 8, checked: 5, unasked: 0 });
+  expect(whole.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds)).sort()).toEqual([
+    'dp_missed',
+    're_known',
+    're_missed',
+    're_turned',
+  ]);
+  for (let breakAfter = 1; breakAfter <= whole.length; breakAfter += 1) {
+    const before: ReconcilePage[] = [];
+    for await (const page of run('reversals', recovery, { inHand })) {
+      before.push(page);
+      if (before.length === breakAfter) break;
+    }
+    const after = await collect(run('reversals', recovery, { inHand, cursor: before.at(-1)?.cursor }));
+    expect(found([...before, ...after])).toEqual(expected);
+    expect(sums([...before, ...after])).toMatchObject({ listed: 8, checked: 5 });
+  }
+});

@@ -1,0 +1,416 @@
+import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
+import { createDatabase, type Database, migrate, oneRow } from '@bridge/database';
+import type { Compared, Finding } from '@bridge/flow';
+import { createInbox, inboxMigrations } from '@bridge/inbox';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { commitPage, createFindings, type PageCommit } from './findings';
+import { reconciliationMigrations } from './migrations';
+import { type ClaimedRun, createRuns, type Run } from './runs';
+import { createStripeReadCounts, stripeAllowance } from './stripe-allowance';
+
+let database: Database;
+let end: () => Promise<void>;
+const workers: WorkerRegistration[] = [];
+
+beforeAll(async () => {
+  const created = await createTestDatabase();
+  await migrate(created.url, [claimsMigrations, inboxMigrations, reconciliationMigrations]);
+  database = createDatabase({ url: created.url, poolMax: 8, applicationName: 'reconciliation-test' });
+  end = async () => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await database.close();
+    await created.drop();
+  };
+});
+beforeEach(() =>
+  database.executor.execute(
+    sql`truncate reconciliation.runs, reconciliation.findings, reconciliation.stripe_reads, inbox.events`,
+  ),
+);
+afterAll(() => end());
+
+const HOUR_MS = 3_600_000;
+const PASS = { flow: 'invoices', pass: 'recent', lookBackMs: 26 * HOUR_MS, leaveMs: 60_000 };
+const SINCE = new Date('2026-11-01T00:00:00Z');
+const UNTIL = new Date('2026-11-02T00:00:00Z');
+
+async function setup() {
+  const worker = await registerWorker(database, { app: 'worker' });
+  workers.push(worker);
+  const runs = createRuns(database);
+  const inbox = createInbox(database);
+  const claimed = async (id: string): Promise<ClaimedRun> => {
+    const claim = await runs.claim(id, worker.id);
+    if (claim.kind !== 'claimed') throw new Error(`not claimed: ${claim.because}`);
+    return claim.run;
+  };
+  const want = (over: Partial<Parameters<typeof runs.want>[0]> = {}): Promise<Run> =>
+    runs.want({
+      flow: 'invoices',
+      pass: 'nightly',
+      askedBy: 'cli:ada',
+      mode: 'act',
+      since: SINCE,
+      until: UNTIL,
+      ...over,
+    });
+  const begun = async (over: Partial<Parameters<typeof runs.want>[0]> = {}) => claimed((await want(over)).id);
+  const commit = (run: ClaimedRun, page: Partial<PageCommit> = {}) =>
+    commitPage(database, inbox, run, {
+      findings: [],
+      compared: [],
+      cursor: { at: 1 },
+      listed: 100,
+      checked: 100,
+      unasked: 0,
+      share: 0.5,
+      stripeCalls: 1,
+      filemakerFinds: 2,
+      ...page,
+    });
+  return { worker, runs, inbox, findings: createFindings(database), claimed, want, begun, commit };
+}
+
+/** As if nothing had been heard of it for a minute. */
+const silence = (worker: WorkerRegistration) =>
+  database.executor.execute(sql`update claims.workers set stopped_at = clock_timestamp() where id = ${worker.id}`);
+
+const finding = (over: Partial<Finding> = {}): Finding => ({
+  class: 'paid-not-recorded',
+  objectId: 'cs_1',
+  stripeValue: 'paid',
+  recordedValue: null,
+  filemakerValue: null,
+  amount: 18_000,
+  currency: 'usd',
+  message: 'A paid Checkout Session is not in our records',
+  replay: {
+    eventId: 'found.cs_1',
+    eventType: 'checkout.session.completed',
+    object: { id: 'cs_1', object: 'checkout.session' },
+    livemode: false,
+    createdAt: SINCE,
+  },
+  ...over,
+});
+const compared = (objectIds: string[], classes = ['paid-not-recorded'], rest: Partial<Compared> = {}): Compared[] => [
+  { objectIds, classes, ...rest },
+];
+
+test('a page stores its findings, the missed events, the counters and the cursor together, or nothing of it', async () => {
+  const { begun, commit, runs, findings, inbox } = await setup();
+  const run = await begun();
+  const broken = { ...finding({ objectId: 'cs_2' }), amount: -1 };
+  await expect(commit(run, { findings: [finding(), broken] })).rejects.toThrow();
+  expect(await findings.list({ limit: 10 })).toEqual([]);
+  expect(await inbox.list({ limit: 10 })).toEqual([]);
+  expect(await runs.find(run.id)).toMatchObject({ pages: 0, found: 0, checked: 0 });
+
+  const committed = await commit(run, {
+    findings: [finding()],
+    compared: compared(['cs_1']),
+    cursor: { olderThan: 'cs_1' },
+  });
+  expect(committed).toMatchObject({ opened: 1, fixed: 0 });
+  expect(await runs.find(run.id)).toMatchObject({
+    pages: 1,
+    listed: 100,
+    checked: 100,
+    found: 1,
+    opened: 1,
+    acted: 1,
+    stripeCalls: 1,
+    filemakerFinds: 2,
+    share: 0.5,
+  });
+  const [stored] = await findings.list({ limit: 10 });
+  expect(stored).toMatchObject({ state: 'open', amount: 18_000, inboxId: committed.recorded[0]?.id, firstRun: run.id });
+  expect(stored?.replay?.createdAt).toEqual(SINCE);
+  const [event] = await inbox.list({ limit: 10 });
+  expect(event).toMatchObject({
+    source: 'reconciliation',
+    objectId: 'cs_1',
+    eventId: `found.cs_1.${stored?.id}`,
+    state: 'received',
+  });
+});
+
+test('a run whose worker was killed is claimed by another and goes on from its last page; the dead one writes nothing more', async () => {
+  const dying = await setup();
+  const run = await dying.begun();
+  await dying.commit(run, { cursor: { olderThan: 'cs_100' } });
+  const heir = await setup();
+  expect(await heir.runs.claim(run.id, heir.worker.id)).toEqual({ kind: 'nothing', because: 'in hand' });
+  await silence(dying.worker);
+  const again = await heir.claimed(run.id);
+  expect(again.cursor).toEqual({ olderThan: 'cs_100' });
+  expect(again).toMatchObject({ checked: 100, beganAt: run.beganAt });
+  await expect(dying.commit(run, { findings: [finding()] })).rejects.toMatchObject({ code: 'RUN_CLAIM_LOST' });
+  await expect(dying.runs.finish(run)).rejects.toMatchObject({ code: 'RUN_CLAIM_LOST' });
+  expect(await heir.findings.list({ limit: 10 })).toEqual([]);
+  await heir.commit(again);
+  await heir.runs.finish(again);
+  expect(await heir.runs.find(run.id)).toMatchObject({ state: 'finished', checked: 200, share: 1 });
+});
+
+test('one run of a pass at a time: a second waits until the first has ended, and two claims at once give one', async () => {
+  const { runs, want, claimed, worker } = await setup();
+  const [first, second] = [await want(), await want({ askedBy: 'cli:bob' })];
+  const claims = await Promise.all([runs.claim(first.id, worker.id), runs.claim(second.id, worker.id)]);
+  expect(claims.map(({ kind }) => kind).sort()).toEqual(['claimed', 'nothing']);
+  const held = claims.find((claim) => claim.kind === 'claimed');
+  if (held?.kind !== 'claimed') throw new Error('nobody has it');
+  const waiting = held.run.id === first.id ? second : first;
+  expect(await runs.claim(waiting.id, worker.id)).toEqual({ kind: 'nothing', because: 'another run of this pass' });
+  const other = await want({ pass: 'recent' });
+  await claimed(other.id);
+  await runs.finish(held.run);
+  expect((await claimed(waiting.id)).id).toBe(waiting.id);
+});
+
+test('the database itself refuses a second running run of a pass', async () => {
+  const { begun, want } = await setup();
+  await begun();
+  const { id } = await want();
+  await expect(
+    database.executor.execute(
+      sql`update reconciliation.runs set state = 'running', claimed_by = 'x', claim_no = 1 where id = ${id}`,
+    ),
+  ).rejects.toThrow();
+});
+
+test('time in which nothing ran is made up: the window begins where the last finished run ended, less the look-back', async () => {
+  const { runs, claimed } = await setup();
+  const first = (await runs.wantScheduled(PASS)).run;
+  expect(first.until.getTime() - first.since.getTime()).toBe(PASS.lookBackMs);
+  expect(Date.now() - first.until.getTime()).toBeGreaterThanOrEqual(60_000 - 2_000);
+  await runs.finish(await claimed(first.id));
+  await database.executor.execute(
+    sql`update reconciliation.runs set until = until - interval '3 days', since = since - interval '3 days'`,
+  );
+  const failed = (await runs.wantScheduled(PASS)).run;
+  await runs.fail(await claimed(failed.id), 'STRIPE_PERMISSION', 'refused');
+  const threeDays = 72 * HOUR_MS + PASS.lookBackMs;
+  const next = (await runs.wantScheduled(PASS)).run;
+  expect(next.until.getTime() - next.since.getTime()).toBeGreaterThanOrEqual(threeDays);
+  expect(next.until.getTime() - next.since.getTime()).toBeLessThan(threeDays + 60_000);
+});
+
+test('the clock asks for one run of a pass at a time: one that waits or is at work is told instead', async () => {
+  const { runs, claimed } = await setup();
+  const both = await Promise.all([runs.wantScheduled(PASS), runs.wantScheduled(PASS)]);
+  expect(both.map(({ created }) => created).sort()).toEqual([false, true]);
+  expect(both[0]?.run.id).toBe(both[1]?.run.id);
+  const run = await claimed(both[0]?.run.id ?? '');
+  expect(await runs.wantScheduled(PASS)).toMatchObject({ created: false, run: { id: run.id, state: 'running' } });
+  await runs.finish(run);
+  expect((await runs.wantScheduled(PASS)).created).toBe(true);
+});
+
+test('a person’s run moves no window of the clock', async () => {
+  const { runs, claimed, begun } = await setup();
+  await runs.finish(await begun({ pass: 'recent', since: new Date('2020-01-01'), until: new Date('2020-02-01') }));
+  const { run } = await runs.wantScheduled(PASS);
+  expect(run.until.getTime() - run.since.getTime()).toBe(PASS.lookBackMs);
+  await runs.finish(await claimed(run.id));
+});
+
+test('a released run keeps its place and is due again later; failures in a row are counted until a page is stored', async () => {
+  const { runs, begun, claimed, commit, worker } = await setup();
+  const run = await begun();
+  await commit(run, { cursor: 7 });
+  await runs.release(run, { afterMs: 60_000, reasonCode: 'STRIPE_RATE_LIMITED', reason: 'busy' });
+  expect(await runs.find(run.id)).toMatchObject({ state: 'wanted', reasonCode: 'STRIPE_RATE_LIMITED', pages: 1 });
+  expect(await runs.claim(run.id, worker.id)).toMatchObject({ because: 'not due' });
+  await database.executor.execute(sql`update reconciliation.runs set due_at = clock_timestamp()`);
+  const again = await claimed(run.id);
+  expect(again).toMatchObject({ cursor: 7, failures: 0 });
+  await runs.release(again, { afterMs: 0, reasonCode: 'RECONCILE_FAILED', reason: 'Error', failed: true });
+  const third = await claimed(run.id);
+  expect(third.failures).toBe(1);
+  await commit(third);
+  await runs.release(third, { afterMs: 0, reasonCode: 'RECONCILE_FAILED', reason: 'Error', failed: true });
+  expect((await claimed(run.id)).failures).toBe(1);
+});
+
+test('every run that is due gets a job, also one that a dead worker holds; one in hand and one that waits do not', async () => {
+  const { runs, want, begun } = await setup();
+  const dying = await setup();
+  const wanted = await want();
+  const inHand = await begun({ pass: 'a' });
+  const orphan = await dying.begun({ pass: 'b' });
+  const later = await begun({ pass: 'c' });
+  await runs.release(later, { afterMs: 60_000, reasonCode: 'X', reason: 'x' });
+  await silence(dying.worker);
+  const taken = await runs.takeJobless(10);
+  expect(taken.map(({ id }) => id).sort()).toEqual([wanted.id, orphan.id].sort());
+  expect(taken.map(({ id }) => id)).not.toContain(inHand.id);
+  expect(await runs.takeJobless(10)).toEqual([]);
+  await database.executor.execute(sql`update reconciliation.runs set queued_at = queued_at - interval '1 minute'`);
+  expect((await runs.takeJobless(10)).map(({ jobRun }) => jobRun)).toEqual([2, 2]);
+});
+
+test('a run that nobody has in hand can be given up; one in hand cannot', async () => {
+  const { runs, want, begun } = await setup();
+  const wanted = await want();
+  expect(await runs.supersede(wanted.id, 'NO_WORKER', 'nobody')).toBe(true);
+  expect(await runs.find(wanted.id)).toMatchObject({ state: 'superseded', reasonCode: 'NO_WORKER' });
+  expect(await runs.supersede((await begun()).id, 'NO_WORKER', 'nobody')).toBe(false);
+});
+
+test('what is found again stays one finding with its first moment, takes the newest values and records no second event', async () => {
+  const { begun, commit, findings, inbox, runs } = await setup();
+  const first = await begun();
+  await commit(first, { findings: [finding()], compared: compared(['cs_1']) });
+  const [before] = await findings.list({ limit: 10 });
+  await runs.finish(first);
+  const second = await begun();
+  const page = await commit(second, { findings: [finding({ amount: 17_000 })], compared: compared(['cs_1']) });
+  expect(page).toMatchObject({ opened: 0, fixed: 0, recorded: [] });
+  const [after, ...others] = await findings.list({ limit: 10 });
+  expect(others).toEqual([]);
+  expect(after).toMatchObject({
+    id: before?.id,
+    firstSeen: before?.firstSeen,
+    amount: 17_000,
+    lastRun: second.id,
+    firstRun: first.id,
+  });
+  expect(await inbox.list({ limit: 10 })).toHaveLength(1);
+  expect(await runs.find(second.id)).toMatchObject({ found: 1, opened: 0, acted: 0 });
+});
+
+test('what is compared and not found again is closed with how; another class of the object and other objects stay open', async () => {
+  const { begun, commit, findings } = await setup();
+  const run = await begun();
+  const person = { replay: null };
+  await commit(run, {
+    findings: [
+      finding(),
+      finding({ objectId: 'cs_2', ...person }),
+      finding({ objectId: 'cs_3', ...person }),
+      finding({ class: 'filemaker-row-not-done', ...person }),
+      finding({ objectId: 'cs_9', ...person }),
+    ],
+  });
+  const page = await commit(run, {
+    compared: compared(['cs_1', 'cs_2', 'cs_3'], ['paid-not-recorded'], { byPerson: ['cs_3'] }),
+  });
+  expect(page.fixed).toBe(3);
+  const stands = await findings.list({ limit: 10 });
+  expect(Object.fromEntries(stands.map((one) => [`${one.class} ${one.objectId}`, one.fixedHow ?? one.state]))).toEqual({
+    'paid-not-recorded cs_1': 'replayed',
+    'paid-not-recorded cs_2': 'by itself',
+    'paid-not-recorded cs_3': 'by a person',
+    'paid-not-recorded cs_9': 'open',
+    'filemaker-row-not-done cs_1': 'open',
+  });
+});
+
+test('a payment that is lost again after it was repaired is a new finding with an event of its own', async () => {
+  const { begun, commit, findings, inbox } = await setup();
+  const run = await begun();
+  await commit(run, { findings: [finding()] });
+  await commit(run, { compared: compared(['cs_1']) });
+  const page = await commit(run, { findings: [finding()] });
+  expect(page.recorded).toHaveLength(1);
+  expect((await findings.list({ limit: 10 })).map(({ state }) => state)).toEqual(['open', 'fixed']);
+  expect(new Set((await inbox.list({ limit: 10 })).map(({ eventId }) => eventId)).size).toBe(2);
+});
+
+test('a dry run stores what it saw and records no event; the next run that may act does', async () => {
+  const { begun, commit, inbox, runs } = await setup();
+  const dry = await begun({ mode: 'dry-run' });
+  expect((await commit(dry, { findings: [finding()] })).recorded).toEqual([]);
+  await runs.finish(dry);
+  expect(await inbox.list({ limit: 10 })).toEqual([]);
+  const acting = await begun();
+  expect((await commit(acting, { findings: [finding()] })).recorded).toHaveLength(1);
+});
+
+test('what a person accepts is silent as long as nothing about it changes', async () => {
+  const { begun, commit, findings, runs, inbox } = await setup();
+  const run = await begun();
+  const person = finding({ class: 'amount-differs', replay: null, recordedValue: '1.00 USD' });
+  await commit(run, { findings: [person, finding()] });
+  const [, stored] = await findings.list({ limit: 10 });
+  const accept = (id: string) => findings.accept(database.executor, id, 'cli:ada', 'agreed with the customer');
+  const amountDiffers = (await findings.list({ class: 'amount-differs', limit: 1 }))[0];
+  expect(stored).toBeDefined();
+  expect(await accept(amountDiffers?.id ?? '')).toBe(true);
+  expect(await accept(amountDiffers?.id ?? '')).toBe(false);
+  await runs.finish(run);
+  const again = await begun();
+  expect(await commit(again, { findings: [person] })).toMatchObject({ opened: 0 });
+  expect(await runs.find(again.id)).toMatchObject({ found: 0 });
+  expect((await findings.find(amountDiffers?.id ?? ''))?.lastRun).toBe(again.id);
+  expect(await commit(again, { findings: [{ ...person, recordedValue: '2.00 USD' }] })).toMatchObject({ opened: 1 });
+  expect(await inbox.list({ limit: 10 })).toHaveLength(1);
+});
+
+test('totals say how much money each class holds, and how much of it could be replayed', async () => {
+  const { begun, commit, findings } = await setup();
+  const run = await begun();
+  await commit(run, {
+    findings: [
+      finding(),
+      finding({ objectId: 'cs_2', amount: 2_000, replay: null, beforeStart: true }),
+      finding({ objectId: 'cs_3', currency: 'eur', amount: 1 }),
+    ],
+  });
+  expect(await findings.totals({ run: run.id })).toEqual([
+    { class: 'paid-not-recorded', currency: 'eur', findings: 1, amount: 1, replayable: 1, replayableAmount: 1 },
+    {
+      class: 'paid-not-recorded',
+      currency: 'usd',
+      findings: 2,
+      amount: 20_000,
+      replayable: 1,
+      replayableAmount: 18_000,
+    },
+  ]);
+  expect(await findings.totals({ run: '0' })).toEqual([]);
+});
+
+test('two passes that find the same at the same moment record one event', async () => {
+  const { begun, commit, inbox } = await setup();
+  const [one, two] = [await begun({ pass: 'recent' }), await begun({ pass: 'nightly' })];
+  const many = Array.from({ length: 30 }, (_, n) => finding({ objectId: `cs_${n}` }));
+  const pages = await Promise.all([commit(one, { findings: many }), commit(two, { findings: many.toReversed() })]);
+  expect(pages.reduce((sum, page) => sum + page.recorded.length, 0)).toBe(30);
+  expect(await inbox.list({ limit: 100 })).toHaveLength(30);
+});
+
+test('runs of the clock that found nothing are removed after two weeks; the last one, and those that found something, stay', async () => {
+  const { runs, claimed, commit } = await setup();
+  const ids: string[] = [];
+  for (const found of [false, true, false]) {
+    const run = await claimed((await runs.wantScheduled(PASS)).run.id);
+    if (found) await commit(run, { findings: [finding()] });
+    await runs.finish(run);
+    ids.push(run.id);
+    await database.executor.execute(
+      sql`update reconciliation.runs set ended_at = ended_at - interval '15 days' where state = 'finished'`,
+    );
+  }
+  await runs.finish(await claimed((await runs.wantScheduled({ ...PASS, pass: 'other' })).run.id));
+  const left = (await runs.list({ limit: 10 })).map(({ id }) => id);
+  expect(left).not.toContain(ids[0]);
+  expect(left).toEqual(expect.arrayContaining([ids[1], ids[2]]));
+});
+
+test('reads are counted by day over thirty days, and the allowance grows with the transactions from a floor on', async () => {
+  const counts = createStripeReadCounts(database);
+  await Promise.all([counts.add(40), counts.add(2), counts.add(0)]);
+  await database.executor.execute(
+    sql`insert into reconciliation.stripe_reads values ((clock_timestamp() at time zone 'UTC')::date - 29, 100), ((clock_timestamp() at time zone 'UTC')::date - 30, 1000)`,
+  );
+  expect(await counts.inThirtyDays()).toBe(142);
+  expect([stripeAllowance(0), stripeAllowance(20), stripeAllowance(100)]).toEqual([10_000, 10_000, 50_000]);
+  const row = await oneRow<{ n: number }>(
+    database.executor,
+    sql`select count(*)::int as n from reconciliation.stripe_reads`,
+  );
+  expect(row?.n).toBe(3);
+});
