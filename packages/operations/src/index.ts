@@ -1,3 +1,4 @@
+export { type AdoptionPlan, adopt, planAdoption } from './adopt';
 export { type ActEnding, type AuditedAct, type AuditRow, audited, listAudit } from './audit';
 export {
   type CheckStep,
@@ -15,15 +16,54 @@ export {
   SESSION_HOURS_MAX,
   SESSION_IDLE_MINUTES,
 } from './console-sessions';
+export { comparisonSentence } from './cut-over-lines';
+export { type Day, dayOf, daysOfMonth, isDay, windowOf } from './days/calendar';
+export {
+  type ChainCheck,
+  type Closing,
+  type ClosingOptions,
+  closeDay,
+  closeDueDays,
+  verifyDays,
+  yesterday,
+} from './days/close-day';
+export type { Correction, CurrencyFigures, DayContents, Figure, OpenPayment, Standing } from './days/day-contents';
+export { dayLetter, dayPage, dayText } from './days/day-letter';
+export { type DayMail, type LetterSender, listDayMails, type MailEnding, sendDayMails } from './days/day-mails';
+export type { ClosedDay } from './days/day-store';
+export { daySentence, isDayFine } from './days/describe-day';
+export type { RecordingFlow } from './days/gather-day';
+export {
+  type DoctorFault,
+  type DoctorOptions,
+  type DoctorReport,
+  type DoctorSection,
+  type EndpointFix,
+  type EndpointFixed,
+  examineBridge,
+  fixWebhookEndpoint,
+} from './doctor';
 export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions';
+export { type ForgetPlan, type Forgetting, forgetCustomer, isCustomer, planForgetting } from './forget-customer';
 export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gate-acts';
 export {
+  type GoLivePlan,
+  goLive,
+  planGoLive,
+  type SideOfLine,
+  settleOlderEffects,
+  type WentLive,
+} from './go-live';
+export {
   EFFECT_STATES,
+  EVENT_SOURCES,
   EVENT_STATES,
   LIST_LIMIT_MAX,
   type ListedEffect,
   listEffects,
   listEvents,
+  listRejections,
+  type Page,
 } from './lists';
 export {
   countLoginTry,
@@ -34,6 +74,7 @@ export {
   TRIES_WINDOW_MINUTES,
 } from './login-tries';
 export { allMigrations, operationsMigrations } from './migrations';
+export { decimalText, moneyText } from './money-text';
 export {
   isOperatorName,
   listOperators,
@@ -44,19 +85,97 @@ export {
   verifyOperator,
 } from './operators';
 export { hashPassword, PASSWORD_LENGTH_MAX, parsePasswordHash } from './password-hash';
+export type { NoProof, Proof, ProofEntry, ProofStanding, Verdict as ProofVerdict } from './prove/proof';
+export { isProofFine, proofPage } from './prove/proof-page';
+export { type ProveOptions, proveId } from './prove/prove-id';
 export {
   type EffectDetails,
   type EventDetails,
+  type FrozenEffect,
   type LivingProcess,
   type MoneyAtRisk,
   type OverdueEffect,
   type OverdueEffects,
   type ParkedRow,
+  readFrozenEffects,
   readMoneyAtRisk,
   readParked,
+  readStripeTransactions,
   type SessionCensus,
   type SessionRow,
 } from './read-engine-tables';
+export type { FinishedPass, OpenFindings, RecoveryFigures } from './read-recovery-tables';
+export {
+  acceptFinding,
+  askReconcile,
+  FINDING_STATES,
+  type FindingAcceptance,
+  findReconcileRun,
+  giveUpReconcile,
+  listFindings,
+  type ReconcileOrder,
+  type ShownFinding,
+  showFinding,
+  totalFindings,
+} from './reconcile-acts';
+export { changeText, differenceOf, differenceOfBodies, type FieldChange } from './replay/difference';
+export { judgeOutcome } from './replay/judge-outcome';
+export {
+  askReplay,
+  cancelReplay,
+  isWorkerAlive,
+  REPLAY_PLAN_HOURS,
+  type ReplayMove,
+  type ReplayRefusalCode,
+  resumeReplay,
+  sendReplay,
+} from './replay/order-replay';
+export {
+  addReplayItems,
+  addUnfoundWord,
+  eraseReplayBodies,
+  failReplay,
+  findReplayOrder,
+  findReplayPlan,
+  finishReplay,
+  isReplayEvent,
+  itemsToLook,
+  itemsToSend,
+  itemsUnderWay,
+  listReplayItems,
+  markCollected,
+  markReady,
+  noteReplayWait,
+  type ReplayArgs,
+  type ReplayItem,
+  type ReplayLook,
+  type ReplayOutcome,
+  type ReplayPlan,
+  type ReplayProgress,
+  type ReplayState,
+  type ReplayWork,
+  readReplayBodies,
+  readReplayProgress,
+  replayDuty,
+  replayEventId,
+  settleItem,
+  storeLooks,
+  takeUntouchedReplays,
+  touchReplay,
+} from './replay/replay-plans';
+export { type SentItem, sendReplayItem } from './replay/send-item';
+export {
+  judgeReplay,
+  type LogWord,
+  type ReplayAct,
+  type ReplayFacts,
+  type ReplayVerdict,
+  type StandingEffect,
+  VERDICTS,
+  type Verdict,
+} from './replay/verdict';
+export { type Report, type ReportedMove, type ReportOptions, type ReportRow, readReport } from './report/read-report';
+export { createReportCsv, REPORT_CSV_HEADINGS } from './report/report-csv';
 export {
   type EventReprocessing,
   type ExplainedEvent,
@@ -77,9 +196,20 @@ export {
   resolveEffect,
   retryEffect,
 } from './resolve-effect';
+export {
+  findRunbook,
+  listRunbookGroups,
+  listRunbooks,
+  type Runbook,
+  type RunbookGroup,
+  runbookOf,
+  runbookText,
+} from './runbooks';
 export { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
+export { createSessionOpener, sessionTokenKeys } from './session-opener';
+export { type FileMakerSeen, lookAtFileMaker, lookAtStripe, type StripeSeen } from './setup-looks';
 export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent } from './show';
 export { readStatus, type Status } from './status';
 export type { ParkedItem, StatusFigures } from './status-figures';
-export { holdSentence, type StatusLine, spell } from './status-lines';
+export { holdSentence, type StatusLine, spell, topLines } from './status-lines';
 export { BRIDGE_VERSION } from './version';

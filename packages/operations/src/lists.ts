@@ -6,17 +6,42 @@ import {
   type EffectSummary,
   type LaneHold,
 } from '@bridge/effects';
-import { createInbox, type EventState, type EventSummary } from '@bridge/inbox';
+import {
+  createInbox,
+  type EventFilter,
+  type EventSource,
+  type EventState,
+  type EventSummary,
+  type Rejection,
+} from '@bridge/inbox';
 
 export const EVENT_STATES: readonly EventState[] = ['received', 'processing', 'processed', 'ignored', 'parked'];
 export const EFFECT_STATES: readonly EffectState[] = ['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled'];
 export const LIST_LIMIT_MAX = 1_000;
 
-/** The newest first. */
-export const listEvents = (
+export const EVENT_SOURCES: readonly EventSource[] = ['webhook', 'pull', 'operator', 'reconciliation'];
+
+/** One page of a list; `next` is the cursor of the page behind it, null when this is the last. */
+export interface Page<Row> {
+  rows: Row[];
+  next: string | null;
+}
+
+const pageOf = <Row extends { id: string }>(rows: Row[], limit: number): Page<Row> => ({
+  rows: rows.slice(0, limit),
+  next: rows.length > limit ? (rows[limit - 1]?.id ?? null) : null,
+});
+
+/** What arrived and fits the filter, the newest first. */
+export const listEvents = async (database: Database, filter: EventFilter): Promise<Page<EventSummary>> =>
+  pageOf(await createInbox(database).list({ ...filter, limit: filter.limit + 1 }), filter.limit);
+
+/** Requests that were refused at the door, the newest first. */
+export const listRejections = async (
   database: Database,
-  filter: { state?: EventState; limit: number },
-): Promise<EventSummary[]> => createInbox(database).list(filter);
+  filter: { before?: string; limit: number },
+): Promise<Page<Rejection>> =>
+  pageOf(await createInbox(database).rejections({ ...filter, limit: filter.limit + 1 }), filter.limit);
 
 /** An effect of the list; `hold` when it keeps its lane waiting for a locked record or an answer. */
 export type ListedEffect = EffectSummary & { hold: LaneHold | null };

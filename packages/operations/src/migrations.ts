@@ -5,6 +5,7 @@ import { effectsMigrations } from '@bridge/effects';
 import { gatesMigrations } from '@bridge/gates';
 import { inboxMigrations } from '@bridge/inbox';
 import { installationMigrations } from '@bridge/installation';
+import { reconciliationMigrations } from '@bridge/reconciliation';
 import { sessionPoolMigrations } from '@bridge/session-pool';
 
 /** The tables `operations.*`. */
@@ -25,6 +26,7 @@ export function allMigrations(flowMigrations: readonly MigrationSource[]): Migra
     inboxMigrations,
     effectsMigrations,
     sessionPoolMigrations,
+    reconciliationMigrations,
     operationsMigrations,
     ...flowMigrations,
   ];

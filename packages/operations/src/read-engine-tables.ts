@@ -39,6 +39,25 @@ export async function readEffectRows(database: Database, ids: readonly string[])
   );
 }
 
+/** An effect with the bytes that were frozen for it; null once they are erased. Customer data. */
+export interface FrozenEffect extends EffectRow {
+  key: string;
+  verified: boolean | null;
+  body: string | null;
+}
+
+export async function readFrozenEffects(executor: Executor, keys: readonly string[]): Promise<FrozenEffect[]> {
+  if (keys.length === 0) return [];
+  const found = await rows<EffectRow & { key: string; verified: boolean | null; body: Buffer | null }>(
+    executor,
+    sql`select ${effectRowColumns}, key, verified, body from effects.effects where key = any(array[${sql.join(
+      keys.map((key) => sql`${key}`),
+      sql`, `,
+    )}]::text[])`,
+  );
+  return found.map((row) => ({ ...row, body: row.body?.toString('utf8') ?? null }));
+}
+
 /** Reads how an event that is about to be decided stands; nobody else changes it until the transaction ends. */
 export async function lockEvent(tx: Executor, id: string): Promise<EventState | undefined> {
   const row = await oneRow<{ state: EventState }>(tx, sql`select state from inbox.events where id = ${id} for update`);
@@ -69,6 +88,8 @@ export interface EffectDetails {
   target: unknown;
   /** The peer is asked before it is sent. */
   checkFirst: boolean;
+  /** The peer is only asked: it is never sent without a person's word. */
+  askOnly: boolean;
   dueAt: Date;
   firstSentAt: Date | null;
   lastSentAt: Date | null;
@@ -85,6 +106,7 @@ export async function readEffectDetails(database: Database, id: string): Promise
   const row = await oneRow<{
     target: unknown;
     check_first: boolean;
+    ask_only: boolean;
     due_at: string;
     first_sent_at: string | null;
     last_sent_at: string | null;
@@ -93,7 +115,7 @@ export async function readEffectDetails(database: Database, id: string): Promise
     result: unknown;
   }>(
     database.executor,
-    sql`select target, check_first, due_at, first_sent_at, last_sent_at, unknown_since, result,
+    sql`select target, check_first, ask_only, due_at, first_sent_at, last_sent_at, unknown_since, result,
           claimed_by is not null and claims.is_alive(claimed_by) as in_hand
         from effects.effects where id = ${id}`,
   );
@@ -101,6 +123,7 @@ export async function readEffectDetails(database: Database, id: string): Promise
   return {
     target: row.target,
     checkFirst: row.check_first,
+    askOnly: row.ask_only,
     dueAt: new Date(row.due_at),
     firstSentAt: date(row.first_sent_at),
     lastSentAt: date(row.last_sent_at),
@@ -196,33 +219,55 @@ export async function readOverdue(database: Database, afterSeconds: number, limi
 /** Money that a customer has paid and FileMaker does not hold, for one currency and one state. */
 export interface MoneyAtRisk {
   currency: string;
-  /** How the effect stands; `no-effect`: none could be planned, and the event that told of it is parked. */
-  class: 'planned' | 'sending' | 'unknown' | 'parked' | 'no-effect';
+  /**
+   * How the effect stands: `planned`, `sending`, `unknown`, `parked`; `no-effect`: none could be planned, and the event that
+   * told of it is parked. Otherwise the class of an open finding, such as `paid-not-recorded`; `before-start`: findings about
+   * money from before recovery was to act.
+   */
+  class: string;
   /** Minor units. */
   amount: number;
 }
 
 /**
  * Paid longer than ten minutes ago, by Stripe's time of payment or else when we first saw it, and neither done nor
- * cancelled by a person. It begins with what is unfinished, so that its cost does not grow with the history. An effect is
- * planned in the transaction that writes its key, so a payment with a key has an effect.
+ * cancelled by a person; then what reconciliation has found and nobody has closed. The same money is counted once: what our
+ * own records show counts by how its effect stands. It begins with what is unfinished, so that its cost does not grow with
+ * the history. An effect is planned in the transaction that writes its key, so a payment with a key has an effect.
  */
 export function readMoneyAtRisk(database: Database): Promise<MoneyAtRisk[]> {
   return rows<MoneyAtRisk>(
     database.executor,
     sql`with unproved as (
-          select p.currency, e.state as class, p.amount_total, coalesce(p.paid_at, p.first_seen) as paid_at
+          select p.checkout_session_id, p.currency, e.state as class, p.amount_total as amount, coalesce(p.paid_at, p.first_seen) as paid_at
           from effects.effects e
           join flow_invoices.payments p
             on p.checkout_session_id = e.subject ->> 'checkoutSessionId' and p.effect_key = e.key and p.status = 'paid'
           where e.state in ('planned', 'sending', 'unknown', 'parked')
           union all
-          select currency, 'no-effect', amount_total, coalesce(paid_at, first_seen) from flow_invoices.payments
-          where effect_key is null and status in ('paid', 'parked'))
-        select currency, class, sum(amount_total)::float8 as amount from unproved
-        where paid_at < clock_timestamp() - interval '10 minutes'
-        group by currency, class order by currency, class`,
+          select checkout_session_id, currency, 'no-effect', amount_total, coalesce(paid_at, first_seen) from flow_invoices.payments
+          where effect_key is null and status in ('paid', 'parked')),
+        money as (
+          select currency, class, amount from unproved where paid_at < clock_timestamp() - interval '10 minutes'
+          union all
+          select currency, case when before_start then 'before-start' else class end, amount from reconciliation.findings f
+          where state = 'open' and amount > 0 and class <> 'paid-not-applied'
+            and not exists (select 1 from unproved u where u.checkout_session_id = f.object_id)
+            -- Repaired since, and not looked at again yet.
+            and not (class in ('paid-not-recorded', 'status-differs') and replay is not null and exists (
+              select 1 from flow_invoices.payments p where p.checkout_session_id = f.object_id and p.status in ('paid', 'parked'))))
+        select currency, class, sum(amount)::float8 as amount from money group by currency, class order by currency, class`,
   );
+}
+
+/** Payments of the last thirty days: what Stripe's allowance of reads is measured by. */
+export async function readStripeTransactions(database: Database): Promise<number> {
+  const row = await oneRow<{ n: number }>(
+    database.executor,
+    sql`select count(*)::int as n from flow_invoices.payments
+        where status in ('paid', 'parked') and session_created_at > clock_timestamp() - interval '30 days'`,
+  );
+  return row?.n ?? 0;
 }
 
 /** A row that waits for a person, with what its job on the queue board is made of. */
@@ -399,6 +444,19 @@ export async function readPeerFingerprint(database: Database, peer: 'stripe' | '
     sql`select ${column} as print from installation.installation`,
   );
   return row?.print ?? null;
+}
+
+/** Which of these Stripe events are in the inbox, in any state. */
+export async function readKnownEvents(database: Database, eventIds: readonly string[]): Promise<Set<string>> {
+  if (eventIds.length === 0) return new Set();
+  const found = await rows<{ eventId: string }>(
+    database.executor,
+    sql`select event_id as "eventId" from inbox.events where event_id = any(array[${sql.join(
+      eventIds.map((id) => sql`${id}`),
+      sql`, `,
+    )}]::text[])`,
+  );
+  return new Set(found.map(({ eventId }) => eventId));
 }
 
 /** What the ledger of migrations says was applied; empty on a database that never saw the bridge. */

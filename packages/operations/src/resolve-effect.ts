@@ -1,5 +1,5 @@
 import type { Database, Executor } from '@bridge/database';
-import { createEffectStore } from '@bridge/effects';
+import { BEFORE_GO_LIVE, createEffectStore } from '@bridge/effects';
 import { z } from 'zod';
 import { auditedTransaction } from './audit';
 import { type EffectRow, lockEffect, readEffectRows } from './read-engine-tables';
@@ -160,7 +160,7 @@ async function again(
 }
 
 /** Whether a parked effect may be sent again, and whether FileMaker is asked before. */
-function mayGoOn(
+export function mayGoOn(
   effect: EffectRow,
   objection: (effect: EffectRow) => Refused | undefined,
 ): { checkFirst: boolean } | Refused {
@@ -192,7 +192,7 @@ async function settle(
 }
 
 /** What must not be decided by the way; undefined: it may go on with the others. Why it waits stands beside it already. */
-function whyAlone(effect: EffectRow): Refused | undefined {
+export function whyAlone(effect: EffectRow): Refused | undefined {
   const { id, attempts, checkFirst } = effect;
   const code = effect.reasonCode ?? '';
   const alone = (because: string): Refused =>
@@ -200,6 +200,7 @@ function whyAlone(effect: EffectRow): Refused | undefined {
       'EFFECT_NEEDS_DECISION',
       `${nameOf(effect)} is decided alone, because ${because}. Look first: ./bridge effects show ${id}`,
     );
+  if (code === BEFORE_GO_LIVE) return alone('its money is from before the bridge went live');
   if (MONEY_IN_QUESTION.has(code)) return alone('its money is in question');
   // Where a log can be asked, `again` asks it before anything is sent; elsewhere only a look can tell.
   const unproved = (attempts > 0 || checkFirst) && keepsLog(effect) !== true;

@@ -1,5 +1,5 @@
 import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
-import { createSessionOpener } from './session-opener';
+import { createSessionOpener, sessionTokenKeys } from './session-opener';
 
 type Judgement = ConstructorParameters<typeof FileMakerError>[0];
 function failure(rest: Partial<Judgement>): FileMakerError {
@@ -91,4 +91,14 @@ test('a look that met an absent FileMaker is known as that, so that the other se
     circuit: true,
   } as const;
   expect(opener().classify(new FileMakerError(judgement, { endpoint: 'validateSession' }))).toBe('unavailable');
+});
+
+test('tokens are sealed with the keys that are given, and without any with one that follows from name and password', () => {
+  const given = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const account = { username: 'bridge', password: 'secret', tokenKeys: undefined };
+  expect(sessionTokenKeys({ ...account, tokenKeys: given })).toEqual(given);
+  const [key] = sessionTokenKeys(account);
+  expect(key).toHaveLength(32);
+  expect(sessionTokenKeys({ ...account })).toEqual([key]);
+  expect(sessionTokenKeys({ ...account, password: 'other' })).not.toEqual([key]);
 });

@@ -1,3 +1,5 @@
+import { hkdfSync } from 'node:crypto';
+import type { FilemakerConfig } from '@bridge/config';
 import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
 import type { SessionOpener } from '@bridge/session-pool';
 
@@ -11,7 +13,10 @@ export interface SessionOpenerOptions {
   isAway?: () => boolean;
 }
 
-/** Joins the session pool, which knows nothing of FileMaker's protocol, with the client that does. */
+/**
+ * Joins the session pool, which knows nothing of FileMaker's protocol, with the client that does. Workers and checks lend
+ * out of one cap, so both judge every answer by this.
+ */
 export function createSessionOpener(client: FileMakerClient, options: SessionOpenerOptions = {}): SessionOpener {
   return {
     open: async () => {
@@ -71,3 +76,12 @@ const notAsked = (): FileMakerError =>
     },
     { endpoint: 'validateSession' },
   );
+
+/**
+ * The keys that seal tokens, the newest first. Outside production one may be missing: then it comes from the password, and
+ * all processes of one bridge come to the same one.
+ */
+export function sessionTokenKeys(filemaker: Pick<FilemakerConfig, 'tokenKeys' | 'password' | 'username'>): Buffer[] {
+  if (filemaker.tokenKeys !== undefined) return [...filemaker.tokenKeys];
+  return [Buffer.from(hkdfSync('sha256', filemaker.password, filemaker.username, 'bridge session tokens', 32))];
+}

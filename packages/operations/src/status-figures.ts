@@ -12,6 +12,7 @@ import {
   readSessionCensus,
   type SessionCensus,
 } from './read-engine-tables';
+import { type RecoveryFigures, readRecoveryFigures } from './read-recovery-tables';
 
 /** Something that waits for a person. */
 export interface ParkedItem {
@@ -36,6 +37,8 @@ export interface StatusFigures {
   closures: Closure[];
   processes: { living: LivingProcess[]; everSeen: string[] };
   filemakerSessions: SessionCensus;
+  /** What looks for missed webhooks, and what it has found. */
+  recovery: RecoveryFigures;
 }
 
 const NEWEST_PARKED = 10;
@@ -88,5 +91,6 @@ export async function readFigures(
     closures: await createGates(database, { windows }).closures(),
     processes: await readProcesses(database),
     filemakerSessions: await readSessionCensus(database),
+    recovery: await readRecoveryFigures(database),
   };
 }

@@ -1,5 +1,5 @@
 import type { StatusFigures } from './status-figures';
-import { describeStatus, spell } from './status-lines';
+import { describeStatus, spell, topLines } from './status-lines';
 
 const at = new Date('2026-11-22T12:00:00Z');
 const worker = { id: 'worker-1', app: 'worker', host: 'a', pid: 1, startedAt: at };
@@ -15,12 +15,22 @@ const calm: StatusFigures = {
   closures: [],
   processes: { living: [worker], everSeen: ['worker'] },
   filemakerSessions: { opening: 0, idle: 1, leased: 0, closing: 0 },
+  recovery: {
+    passes: [{ flow: 'invoices', pass: 'recent', endedAt: new Date(at.getTime() - 180_000), checked: 7 }],
+    openFindings: [],
+    pulledAt: null,
+    lastClosedDay: null,
+  },
 };
+const reconciled = 'Reconciliation of invoices: recent 3 min ago.';
+/** Without the line on reconciliation that looked just now, and without the pages. */
 const lines = (figures: StatusFigures | null, pendingMigrations: string[] = []) =>
-  describeStatus({ pendingMigrations, figures, at });
+  describeStatus({ pendingMigrations, figures, at })
+    .filter(({ sentence }) => sentence !== reconciled)
+    .map(({ runbook: _page, ...line }) => line);
 
 test('a bridge that has done its work says that nothing waits', () => {
-  expect(lines(calm)).toEqual([{ tone: 'fine', sentence: 'Nothing waits for you.', next: null }]);
+  expect(lines(calm)).toEqual([{ tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' }]);
 });
 
 test('a database that lacks migrations leads to migrate and to nothing else', () => {
@@ -64,7 +74,7 @@ test('what stands still comes before what waits, and both before what is good to
     {
       tone: 'note',
       sentence: "2 done by FileMaker's word alone: a plain script has no log to prove it.",
-      next: null,
+      next: './bridge runbook unverified',
     },
   ]);
 });
@@ -193,7 +203,7 @@ test('a cause that is new to this version is told without advice', () => {
   expect(lines(closed({}))[0]?.sentence).toBe('FileMaker has been halted for 5 min (X): seen');
 });
 
-test('a maintenance window waits for nobody: it says until when, and no command', () => {
+test('a maintenance window waits for nobody: it says until when, and where to read more', () => {
   const window = closed({
     kind: 'window',
     cause: 'MAINTENANCE_WINDOW',
@@ -205,10 +215,130 @@ test('a maintenance window waits for nobody: it says until when, and no command'
       tone: 'note',
       sentence:
         'FileMaker is in its maintenance window: backup, until 2026-11-22 14:00 (UTC). Work goes on by itself then.',
-      next: null,
+      next: './bridge runbook maintenance-window',
     },
-    { tone: 'fine', sentence: 'Nothing waits for you.', next: null },
+    { tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' },
   ]);
+});
+
+test('every line names a command, and a process that is missing is started by ./bridge up', () => {
+  const figures: StatusFigures = {
+    ...closed({ kind: 'circuit', cause: 'PEER_AWAY', detail: 'no answer' }),
+    processes: { living: [], everSeen: ['worker', 'scheduler'] },
+    effects: { ...calm.effects, unverifiedDone: 1 },
+    holds: [hold],
+  };
+  const told = describeStatus({ pendingMigrations: [], figures, at });
+  expect(told.map(({ next }) => next.startsWith('./bridge '))).toEqual(told.map(() => true));
+  expect(told.filter(({ next }) => next === './bridge up')).toHaveLength(2);
+});
+
+describe('what looks for missed webhooks', () => {
+  const recovery = (change: Partial<StatusFigures['recovery']>): StatusFigures => ({
+    ...calm,
+    recovery: { ...calm.recovery, ...change },
+  });
+
+  test('says when each pass last came to its end, when events were fetched, and which day was closed', () => {
+    const ended = (pass: string, seconds: number) => ({
+      flow: 'invoices',
+      pass,
+      endedAt: new Date(at.getTime() - seconds * 1_000),
+      checked: 3,
+    });
+    const figures = recovery({
+      passes: [ended('recent', 40), ended('daily', 7_200)],
+      pulledAt: new Date(at.getTime() - 30_000),
+      lastClosedDay: '2026-11-21',
+    });
+    expect(lines(figures).map(({ sentence }) => sentence)).toEqual([
+      'Reconciliation of invoices: recent 40 s ago, daily 2 h ago.',
+      'Events were last fetched from Stripe 30 s ago.',
+      'The last closed day is 2026-11-21.',
+      'Nothing waits for you.',
+    ]);
+  });
+
+  test('money that reconciliation has found missing waits for a person, by currency', () => {
+    const openFindings = [
+      { currency: 'eur', count: 1, amount: 0 },
+      { currency: 'jpy', count: 2, amount: 5_000 },
+      { currency: 'usd', count: 4, amount: 738_000 },
+    ];
+    expect(lines(recovery({ openFindings }))[0]).toEqual({
+      tone: 'waits',
+      sentence: 'Reconciliation has 7 open findings: 5,000 JPY and 7,380.00 USD at risk.',
+      next: './bridge findings list',
+    });
+  });
+
+  test('a reconciliation that has not come to its end for more than an hour waits for a person', () => {
+    const pass = { flow: 'invoices', pass: 'recent', checked: 1 };
+    const told = (seconds: number) =>
+      lines(recovery({ passes: [{ ...pass, endedAt: new Date(at.getTime() - seconds * 1_000) }] }))[0];
+    expect(told(3_600)?.tone).toBe('fine');
+    expect(told(3_601)).toMatchObject({ tone: 'waits', next: './bridge doctor' });
+  });
+
+  test('one that never came to its end is noted, once a worker is there to do it', () => {
+    expect(lines(recovery({ passes: [] }))[0]).toMatchObject({ tone: 'note', next: './bridge doctor' });
+    expect(lines({ ...recovery({ passes: [] }), processes: { living: [], everSeen: [] } })).toHaveLength(2);
+  });
+});
+
+describe('ten lines at most', () => {
+  const parked = (count: number): StatusFigures => ({
+    ...calm,
+    parked: {
+      effects: count,
+      events: 0,
+      newest: Array.from({ length: count }, (_, index) => ({
+        kind: 'effect' as const,
+        id: String(index),
+        title: `Mark invoice ${index} paid`,
+        reasonCode: 'second-payment',
+        reason: 'paid before',
+        since: at,
+      })),
+    },
+  });
+  const told = (count: number) => describeStatus({ pendingMigrations: [], figures: parked(count), at });
+
+  test('what fits stays as it is', () => {
+    expect(topLines(told(9), 10)).toEqual(told(9));
+    expect(told(9)).toHaveLength(10);
+  });
+
+  test('the last line counts what is left out, and how much of it waits for a person', () => {
+    const short = topLines(told(12), 10);
+    expect(short).toHaveLength(10);
+    expect(short.slice(0, 9)).toEqual(told(12).slice(0, 9));
+    expect(short[9]).toEqual({
+      tone: 'waits',
+      sentence: '4 more lines. 3 of them wait for you.',
+      next: './bridge status --all',
+      runbook: null,
+    });
+  });
+});
+
+test('a line leads to the page of its cause', () => {
+  const pages = new Map([
+    ['second-payment', 'second-payment'],
+    ['FILEMAKER_CREDENTIALS', 'filemaker-login'],
+    ['SCRIPT_RECORD_LOCKED_301', 'record-locked'],
+  ]);
+  const figures = {
+    ...closed({ cause: 'FILEMAKER_CREDENTIALS' }),
+    holds: [hold],
+    parked: {
+      effects: 1,
+      events: 0,
+      newest: [{ kind: 'effect' as const, id: '1', title: 'x', reasonCode: 'second-payment', reason: '', since: at }],
+    },
+  };
+  const told = describeStatus({ pendingMigrations: [], figures, at, runbookOf: (cause) => pages.get(cause) });
+  expect(told.map(({ runbook }) => runbook)).toEqual(['filemaker-login', 'second-payment', 'record-locked', null]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import type { LaneHold } from '@bridge/effects';
 import type { Closure } from '@bridge/gates';
 import { scopeAsTyped } from './gate-acts';
+import { moneyText } from './money-text';
 import type { OverdueEffect } from './read-engine-tables';
 import type { ParkedItem, StatusFigures } from './status-figures';
 import { wayOut } from './ways-out';
@@ -12,9 +13,14 @@ import { wayOut } from './ways-out';
 export interface StatusLine {
   tone: 'broken' | 'waits' | 'note' | 'fine';
   sentence: string;
-  /** The command to type next; null when there is nothing to do. */
-  next: string | null;
+  /** The command to type next: what mends it, or what shows more. */
+  next: string;
+  /** The page that says more: `/runbooks/<name>`, `./bridge runbook <name>`. */
+  runbook: string | null;
 }
+
+/** With the code that leads to a page, where one does. */
+export type Line = Omit<StatusLine, 'runbook'> & { cause?: string };
 
 /** An event that is older than this and unfinished is worth a word. */
 const LATE_SECONDS = 60;
@@ -25,9 +31,26 @@ export function describeStatus(facts: {
   pendingMigrations: readonly string[];
   figures: StatusFigures | null;
   at: Date;
+  /** Lines of others, for the same page. */
+  more?: readonly Line[];
+  /** The page that a code leads to. */
+  runbookOf?: (cause: string) => string | undefined;
 }): StatusLine[] {
+  const { runbookOf = () => undefined } = facts;
+  return linesOf(facts).map(({ cause, ...line }) => ({
+    ...line,
+    runbook: cause === undefined ? null : (runbookOf(cause) ?? null),
+  }));
+}
+
+function linesOf(facts: {
+  pendingMigrations: readonly string[];
+  figures: StatusFigures | null;
+  at: Date;
+  more?: readonly Line[];
+}): Line[] {
   const { pendingMigrations, figures, at } = facts;
-  const lines: StatusLine[] = [];
+  const lines: Line[] = [];
   if (pendingMigrations.length > 0) {
     const first = pendingMigrations[0] ?? '';
     const others = pendingMigrations.length > 1 ? ` and ${pendingMigrations.length - 1} more` : '';
@@ -35,6 +58,7 @@ export function describeStatus(facts: {
       tone: 'broken',
       sentence: `The database is not up to date: ${first}${others} ${pendingMigrations.length > 1 ? 'are' : 'is'} not applied.`,
       next: './bridge migrate',
+      cause: 'MIGRATIONS_PENDING',
     });
   }
   if (figures === null) return lines;
@@ -72,64 +96,146 @@ export function describeStatus(facts: {
     lines.push({
       tone: 'note',
       sentence: `${unverifiedDone} done by FileMaker's word alone: a plain script has no log to prove it.`,
-      next: null,
+      next: './bridge runbook unverified',
+      cause: 'UNVERIFIED',
     });
   }
+  lines.push(...recoveryLines(figures, at));
+  lines.push(...(facts.more ?? []));
   if (!lines.some((line) => line.tone === 'waits' || line.tone === 'broken'))
-    lines.push({ tone: 'fine', sentence: 'Nothing waits for you.', next: null });
+    lines.push({ tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' });
   return lines.sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
 }
 
-function closureLine(closure: Closure, at: Date): StatusLine {
+/** Pure: the most urgent ones, and in the last place how many more there are. */
+export function topLines(lines: readonly StatusLine[], most: number): StatusLine[] {
+  if (lines.length <= most) return [...lines];
+  const rest = lines.slice(most - 1);
+  const urgent = rest.filter(({ tone }) => tone === 'broken' || tone === 'waits').length;
+  const waiting =
+    urgent === 0
+      ? ''
+      : urgent === rest.length
+        ? ' All of them wait for you.'
+        : ` ${urgent} of them ${urgent === 1 ? 'waits' : 'wait'} for you.`;
+  return [
+    ...lines.slice(0, most - 1),
+    {
+      tone: rest[0]?.tone ?? 'note',
+      sentence: `${rest.length} more lines.${waiting}`,
+      next: './bridge status --all',
+      runbook: null,
+    },
+  ];
+}
+
+/** A pass that comes every few minutes has been missed many times by then. */
+const RECONCILED_LATE_SECONDS = 3_600;
+
+/** What looks for missed webhooks, what it has found, and the last day that was closed. */
+function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[] {
+  const { passes, openFindings, pulledAt, lastClosedDay } = recovery;
+  const lines: Line[] = [];
+  if (openFindings.length > 0) {
+    const count = openFindings.reduce((sum, one) => sum + one.count, 0);
+    const money = openFindings
+      .filter(({ amount }) => amount > 0)
+      .map(({ amount, currency }) => moneyText(amount, currency));
+    lines.push({
+      tone: 'waits',
+      sentence: `Reconciliation has ${count} open ${count === 1 ? 'finding' : 'findings'}${money.length === 0 ? '' : `: ${money.join(' and ')} at risk`}.`,
+      next: './bridge findings list',
+      cause: 'FINDINGS_OPEN',
+    });
+  }
+  const ago = (then: Date): string => `${spell((at.getTime() - then.getTime()) / 1_000)} ago`;
+  for (const [flow, ofFlow] of Map.groupBy(passes, (pass) => pass.flow)) {
+    const newest = ofFlow.reduce((a, b) => (b.endedAt > a.endedAt ? b : a));
+    const late = (at.getTime() - newest.endedAt.getTime()) / 1_000 > RECONCILED_LATE_SECONDS;
+    lines.push(
+      late
+        ? {
+            tone: 'waits',
+            sentence: `Reconciliation of ${flow} last came to its end ${ago(newest.endedAt)}: what webhooks missed is not found.`,
+            next: './bridge doctor',
+            cause: 'SCHEDULE_LATE',
+          }
+        : {
+            tone: 'fine',
+            sentence: `Reconciliation of ${flow}: ${ofFlow.map(({ pass, endedAt }) => `${pass} ${ago(endedAt)}`).join(', ')}.`,
+            next: './bridge findings list',
+          },
+    );
+  }
+  if (passes.length === 0 && processes.living.some(({ app }) => app === 'worker')) {
+    lines.push({ tone: 'note', sentence: 'Reconciliation has not come to its end yet.', next: './bridge doctor' });
+  }
+  if (pulledAt !== null)
+    lines.push({
+      tone: 'fine',
+      sentence: `Events were last fetched from Stripe ${ago(pulledAt)}.`,
+      next: './bridge events list',
+    });
+  if (lastClosedDay !== null)
+    lines.push({ tone: 'fine', sentence: `The last closed day is ${lastClosedDay}.`, next: './bridge report' });
+  return lines;
+}
+
+function closureLine(closure: Closure, at: Date): Line {
   const scope = scopeAsTyped(closure.scope);
   const lasting = spell((at.getTime() - closure.since.getTime()) / 1_000);
   if (closure.kind === 'circuit') {
     return {
       tone: 'broken',
       sentence: `${peerName(scope)} has not answered for ${lasting} (${closure.detail}). Work goes on by itself when it is back.`,
-      next: null,
+      next: './bridge runbook peer-away',
+      cause: closure.cause,
     };
   }
   if (closure.kind === 'window') {
     return {
       tone: 'note',
       sentence: `${peerName(scope)} is in its maintenance window: ${closure.detail}. Work goes on by itself then.`,
-      next: null,
+      next: './bridge runbook maintenance-window',
+      cause: closure.cause,
     };
   }
   const next = `./bridge resume ${scope} --why "…"`;
   if (closure.kind === 'pause') {
     const sentence = `${peerName(scope)} has been paused for ${lasting} by ${closure.by}: ${closure.detail}`;
-    return { tone: 'waits', sentence, next };
+    return { tone: 'waits', sentence, next, cause: closure.cause };
   }
   const advice = wayOut(closure.cause);
   return {
     tone: 'broken',
     sentence: `${peerName(scope)} has been halted for ${lasting} (${closure.cause}): ${closure.detail}${advice === undefined ? '' : `. ${advice} Then resume.`}`,
     next,
+    cause: closure.cause,
   };
 }
 
 const peerName = (scope: string): string =>
   scope === 'filemaker' ? 'FileMaker' : `${scope.charAt(0).toUpperCase()}${scope.slice(1)}`;
 
-function processLines({ processes, inbox, effects }: StatusFigures): StatusLine[] {
+function processLines({ processes, inbox, effects }: StatusFigures): Line[] {
   const alive = (app: string): boolean => processes.living.some((process) => process.app === app);
   const owed = inbox.counts.received + inbox.counts.processing + effects.counts.planned + effects.counts.unknown;
-  const lines: StatusLine[] = [];
+  const lines: Line[] = [];
   if (!alive('worker')) {
     const was = processes.everSeen.includes('worker');
     lines.push({
       tone: was || owed > 0 ? 'broken' : 'note',
       sentence: was ? 'No worker is running: nothing reaches FileMaker.' : 'No worker was started yet.',
-      next: 'node apps/worker/dist/main.js',
+      next: './bridge up',
+      cause: 'WORKER_MISSING',
     });
   }
   if (!alive('scheduler') && processes.everSeen.includes('scheduler')) {
     lines.push({
       tone: 'broken',
       sentence: 'No scheduler is running: missed webhooks are not looked for.',
-      next: 'node apps/scheduler/dist/main.js',
+      next: './bridge up',
+      cause: 'SCHEDULER_MISSING',
     });
   }
   return lines;
@@ -139,13 +245,14 @@ function processLines({ processes, inbox, effects }: StatusFigures): StatusLine[
 const OVERDUE_MS = 3_600_000;
 
 /** What keeps a lane waiting: a record that somebody has open in FileMaker, an answer that has not come. */
-function holdLines({ holds }: StatusFigures): StatusLine[] {
+function holdLines({ holds }: StatusFigures): Line[] {
   return holds
     .filter((hold) => hold.because === 'refused' || hold.sinceMs < OVERDUE_MS)
     .map((hold) => ({
       tone: hold.because === 'refused' ? 'waits' : 'note',
       sentence: holdSentence(hold),
       next: `./bridge effects show ${hold.id}`,
+      ...(hold.code === null ? {} : { cause: hold.code }),
     }));
 }
 
@@ -172,11 +279,12 @@ function recordOf({ subject, target }: LaneHold): string {
 }
 
 /** What should have been settled by asking long ago: something keeps the bridge from asking, or the answer from coming. */
-function overdueLines({ overdue }: StatusFigures, at: Date): StatusLine[] {
-  const lines: StatusLine[] = overdue.oldest.map((effect) => ({
+function overdueLines({ overdue }: StatusFigures, at: Date): Line[] {
+  const lines: Line[] = overdue.oldest.map((effect) => ({
     tone: 'waits',
     sentence: overdueSentence(effect, spell((at.getTime() - effect.since.getTime()) / 1_000)),
     next: `./bridge effects show ${effect.id}`,
+    cause: effect.state === 'unknown' ? 'UNKNOWN_FOR_LONG' : 'CHECK_FIRST_FOR_LONG',
   }));
   const more = overdue.unknown + overdue.checkFirst - overdue.oldest.length;
   if (more > 0) {
@@ -197,12 +305,13 @@ function overdueSentence({ title, state, reasonCode, reason }: OverdueEffect, la
     : `${title}: has waited ${lasting} for FileMaker to be asked whether it has run${why}`;
 }
 
-function parkedLine(item: ParkedItem): StatusLine {
+function parkedLine(item: ParkedItem): Line {
   return {
     tone: 'waits',
     sentence: `${item.title}: ${item.reason === '' ? item.reasonCode : item.reason}`,
     next:
       item.kind === 'effect' ? `./bridge effects show ${item.id}` : `./bridge events reprocess ${item.id} --why "…"`,
+    cause: item.reasonCode,
   };
 }
 

@@ -1,6 +1,8 @@
 import { type Database, type MigrationSource, pendingMigrations, readMigrations } from '@bridge/database';
 import type { MaintenanceWindow } from '@bridge/gates';
+import { describeCutOver, readCutOver } from './cut-over-lines';
 import { readLedger, readServerVersion } from './read-engine-tables';
+import { runbookOf } from './runbooks';
 import { readFigures, type StatusFigures } from './status-figures';
 import { describeStatus, type StatusLine } from './status-lines';
 import { BRIDGE_VERSION } from './version';
@@ -31,7 +33,8 @@ export async function readStatus(
   const pending = pendingMigrations(readMigrations(sources), ledger).map(({ owner, name }) => `${owner}/${name}`);
   const figures = pending.length === 0 ? await readFigures(database, windows) : null;
   const at = new Date();
-  const lines = describeStatus({ pendingMigrations: pending, figures, at });
+  const more = figures === null ? [] : describeCutOver(await readCutOver(database, undefined, at));
+  const lines = describeStatus({ pendingMigrations: pending, figures, at, more, runbookOf });
   return {
     at,
     version: BRIDGE_VERSION,

@@ -1,21 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bridgeFileSchema, type FactScript, type FilemakerConfig } from '@bridge/config';
-import {
-  createFileMakerClient,
-  type FileMakerClient,
-  type FileMakerEndpoint,
-  FileMakerError,
-  judgeApiCode,
-  judgeTransport,
-} from '@bridge/filemaker-client';
+import { bridgeFileSchema, type FactScript } from '@bridge/config';
+import { createFileMakerClient } from '@bridge/filemaker-client';
 import type { PayloadProfile } from '@bridge/payload-builder';
-import { createSessionOpener as createWorkersOpener } from '../../../../apps/worker/src/session-opener';
 import { payloadProfile } from '../../../../flows/invoices/decide-payment';
 import { CART_LINES_MEASURED_MAX, measureCartLines, payloadProfileOf } from './cart-lines';
 import { FILEMAKER_FAULT_CODES, fault } from './faults';
 import { judgeAccount, judgeScripts } from './judge-names';
-import { createSessionOpener, sessionTokenKeys } from './session-opener';
 
 const settings = bridgeFileSchema.parse({}).invoices.payload;
 const full: PayloadProfile = payloadProfileOf(settings);
@@ -56,66 +47,6 @@ describe('cart lines that fit into a URL', () => {
       const flow = payloadProfile({ payload } as Parameters<typeof payloadProfile>[0]);
       expect(payloadProfileOf(payload)).toEqual(flow);
     }
-  });
-});
-
-describe('what the worker does with sessions, the check does too', () => {
-  const endpoints: FileMakerEndpoint[] = ['login', 'logout', 'validateSession'];
-  const errors: unknown[] = [
-    new Error('anything else'),
-    ...endpoints.flatMap((endpoint) => [
-      ...['212', '214', '802', '812', '956', '952', '1212', '1701', '1703', '1711', '104', '951', '3', '99999'].map(
-        (apiCode) =>
-          new FileMakerError(judgeApiCode(endpoint, { apiCode, apiMessage: 'text', httpStatus: 500 }), {
-            endpoint,
-            apiCode,
-            httpStatus: 500,
-          }),
-      ),
-      ...(['connect-failed', 'certificate', 'deadline', 'connection-lost', 'answer-unreadable'] as const).flatMap(
-        (kind) =>
-          [undefined, 200, 401, 404, 405, 502].map((httpStatus) => {
-            const sent = kind !== 'connect-failed' && kind !== 'certificate';
-            const judgement = judgeTransport(endpoint, { fault: kind, sent, httpStatus });
-            return new FileMakerError(judgement, { endpoint, fault: kind, httpStatus });
-          }),
-      ),
-    ]),
-  ];
-  const ended = async (work: Promise<unknown>): Promise<unknown> =>
-    work.then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error }),
-    );
-
-  test.each(errors.map((error, index) => [index, error] as const))('error %i', async (_index, error) => {
-    const failing = {
-      login: () => Promise.reject(error),
-      logout: () => Promise.reject(error),
-      validateSession: () => Promise.reject(error),
-    } as unknown as FileMakerClient;
-    const [ours, theirs] = [createSessionOpener(failing), createWorkersOpener(failing)];
-    expect(ours.classify(error)).toBe(theirs.classify(error));
-    expect(await ended(ours.open())).toEqual(await ended(theirs.open()));
-    expect(await ended(ours.close('token'))).toEqual(await ended(theirs.close('token')));
-    expect(await ended(ours.validate('token'))).toEqual(await ended(theirs.validate('token')));
-  });
-
-  test.each([true, false, undefined])('a session in use: %s', async (inUse) => {
-    const answering = { validateSession: async () => ({ inUse }) } as unknown as FileMakerClient;
-    expect(await createSessionOpener(answering).validate('t')).toBe(await createWorkersOpener(answering).validate('t'));
-  });
-
-  test('tokens are sealed with the same keys', () => {
-    const worker = readFileSync(join(__dirname, '../../../../apps/worker/src/create-worker.ts'), 'utf8');
-    const ours = readFileSync(join(__dirname, 'session-opener.ts'), 'utf8');
-    const derived = /hkdfSync\([^)]*\)/.exec(worker)?.[0];
-    expect(derived).toContain('filemaker.password');
-    expect(ours).toContain(derived);
-    const given = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
-    expect(sessionTokenKeys({ tokenKeys: given } as unknown as FilemakerConfig)).toEqual(given);
-    const [key] = sessionTokenKeys({ username: 'bridge', password: 'secret' } as FilemakerConfig);
-    expect(key).toHaveLength(32);
   });
 });
 

@@ -1,0 +1,322 @@
+import { createDatabase, type Database, migrate } from '@bridge/database';
+import { createEffectStore, type EffectPlan } from '@bridge/effects';
+import type { FlowRecords, RecordedFact } from '@bridge/flow';
+import { createInbox } from '@bridge/inbox';
+import { createTestDatabase } from '@bridge/test-services';
+import { sql } from 'drizzle-orm';
+import { allMigrations } from '../migrations';
+import { resolveEffect } from '../resolve-effect';
+import type { Proof } from './proof';
+import { isProofFine, proofPage } from './proof-page';
+import { proveId } from './prove-id';
+
+let database: Database;
+let drop: () => Promise<void>;
+let facts: RecordedFact[];
+const PAID = new Date('2026-11-22T20:03:11Z');
+
+const records: FlowRecords = {
+  find: async (_executor, id) => facts.filter((fact) => fact.id === id || fact.relatedIds.includes(id)),
+  succeededBetween: async function* () {},
+  writtenBetween: async function* () {},
+};
+
+beforeEach(async () => {
+  const test = await createTestDatabase();
+  await migrate(test.url, allMigrations([]));
+  database = createDatabase({ url: test.url, poolMax: 3, applicationName: 'prove-test' });
+  drop = test.drop;
+  facts = [fact()];
+});
+afterEach(async () => {
+  await database.close();
+  await drop();
+});
+
+const fact = (over: Partial<RecordedFact> = {}): RecordedFact => ({
+  id: 'cs_1',
+  relatedIds: ['18637', 'pi_1', 'ch_1', 're_1'],
+  title: 'Invoice 18637',
+  amount: 18_000,
+  currency: 'usd',
+  livemode: true,
+  succeededAt: PAID,
+  status: 'paid',
+  parkedCode: null,
+  parkedEvent: null,
+  effectKeys: ['invoice-paid:cs_1', 'invoice-refunded:re_1'],
+  reversals: [],
+  recordedAt: PAID,
+  ...over,
+});
+const log = { layout: 'log', keyField: 'k', stateField: 's', resultField: 'r' };
+const target = (over: object = {}) => ({
+  layout: 'web_invoices',
+  script: 'PAID',
+  contract: 'kit',
+  transport: 'get',
+  handoffLayout: null,
+  probe: null,
+  log,
+  ...over,
+});
+
+async function plan(over: Partial<EffectPlan> = {}): Promise<string> {
+  const { id } = await createEffectStore(database).plan(database.executor, {
+    kind: 'filemaker-script',
+    flow: 'invoices',
+    key: 'invoice-paid:cs_1',
+    lane: 'invoice:18637',
+    title: 'Mark invoice 18637 paid',
+    target: target(),
+    body: '{"email":"customer@example.com"}',
+    subject: { checkoutSessionId: 'cs_1' },
+    origin: 'webhook',
+    checkFirst: false,
+    ...over,
+  });
+  return id;
+}
+async function event(
+  over: { eventId?: string; objectId?: string; state?: string; reason?: string } = {},
+): Promise<string> {
+  const [row] = await createInbox(database).record([
+    {
+      source: 'webhook',
+      peer: 'stripe',
+      eventId: over.eventId ?? 'evt_1',
+      eventType: 'checkout.session.completed',
+      account: null,
+      livemode: true,
+      apiVersion: null,
+      objectId: over.objectId ?? 'cs_1',
+      eventCreatedAt: PAID,
+      body: Buffer.from('{"email":"customer@example.com"}'),
+      ignoredBecause: null,
+    },
+  ]);
+  const id = row?.id ?? '';
+  if (over.state !== undefined)
+    await database.executor.execute(
+      sql`update inbox.events set state = ${over.state}, finished_at = clock_timestamp(), reason_code = 'CODE', reason = ${over.reason ?? null} where id = ${id}`,
+    );
+  return id;
+}
+const attempt = (effect: string, purpose: string, verdict: string | null, ended = true) =>
+  database.executor.execute(
+    sql`insert into effects.attempts (effect_id, purpose, number, worker, claim_no, session_id, ended_at, duration_ms, stage, code, verdict)
+        values (${effect}, ${purpose}, 1, 'worker-1', 1, '7/9', ${ended ? sql`clock_timestamp()` : null}, 143, ${ended ? 'answered' : null}, null, ${verdict})`,
+  );
+const settle = (id: string, verified: boolean, result: unknown = null) =>
+  database.executor.execute(
+    sql`update effects.effects set state = 'done', settled_at = '2026-11-22T20:03:15Z', verified = ${verified}, result = ${JSON.stringify(result)}::jsonb where id = ${id}`,
+  );
+
+const prove = (id: string) =>
+  proveId(
+    {
+      database,
+      flows: [{ name: 'invoices', records }],
+      timeZone: 'America/Chicago',
+      now: () => new Date('2026-11-23T12:00:00Z'),
+    },
+    id,
+  );
+async function proof(id: string): Promise<Proof> {
+  const found = await prove(id);
+  if (!found.found) throw new Error(`${id} was found nowhere`);
+  return found;
+}
+const first = async (id = 'cs_1') => (await proof(id)).verdicts[0];
+
+test('a payment that was applied is proved in one sentence, from every id that a log line shows', async () => {
+  const row = await event({ state: 'processed' });
+  const effect = await plan();
+  await attempt(effect, 'send', 'done');
+  await settle(effect, true);
+  const ids = [
+    'cs_1',
+    'pi_1',
+    'ch_1',
+    're_1',
+    '18637',
+    'invoice:18637',
+    'evt_1',
+    'evt_1.2',
+    `event:${row}`,
+    `inbox-${row}.1`,
+  ];
+  ids.push('invoice-paid:cs_1', `effect:${effect}`, `${effect}.3`, '7/9', 'session:7', ' cs_1 ');
+  for (const id of ids) {
+    expect(await first(id)).toEqual({
+      id: 'cs_1',
+      standing: 'applied',
+      next: null,
+      sentence:
+        "Invoice 18637: 180.00 USD paid 22 Nov 14:03, applied once in FileMaker 22 Nov 14:03 (proved by the script's own answer, which names its key).",
+    });
+  }
+});
+
+test('the timeline tells all that happened, the oldest first, and nothing of the customer', async () => {
+  facts = [
+    fact({
+      reversals: [
+        {
+          id: 're_1',
+          kind: 'refund',
+          amount: 500,
+          currency: 'usd',
+          status: 'succeeded',
+          effectKey: null,
+          at: new Date(),
+        },
+      ],
+    }),
+  ];
+  const row = await event({ state: 'processed' });
+  await event();
+  const effect = await plan();
+  await attempt(effect, 'send', 'unknown');
+  await attempt(effect, 'cross-check', 'there');
+  await settle(effect, true, { note: 'customer@example.com' });
+  const found = await proof('18637');
+  const { timeline } = found;
+  expect(timeline.map(({ at }) => at.getTime())).toEqual(timeline.map(({ at }) => at.getTime()).sort((a, b) => a - b));
+  expect(new Set(timeline.map(({ what }) => what))).toEqual(
+    new Set(['money', 'event', 'delivery', 'decision', 'planned', 'attempt', 'cross-check', 'settled', 'reversal']),
+  );
+  const text = timeline.map(({ sentence }) => sentence).join('\n');
+  for (const part of [
+    'Invoice 18637: 180.00 USD paid at Stripe',
+    'came again, 2 times in all',
+    'Sent to FileMaker, no. 1 (script PAID on layout web_invoices): no answer was heard, 143 ms',
+    'FileMaker was asked whether "Mark invoice 18637 paid" has run: it has',
+    'done, proved by its log',
+    'refund of 5.00 USD, succeeded',
+  ])
+    expect(text).toContain(part);
+  expect(timeline.find(({ what }) => what === 'attempt')?.details).toMatchObject({
+    worker: 'worker-1',
+    session: '7/9',
+  });
+  expect(`${JSON.stringify(found)}${proofPage(found)}`).not.toContain('customer@');
+  expect(row).not.toBe('');
+});
+
+test.each([
+  ['planned', 'NOT applied yet: it waits its turn.', 'waiting'],
+  [
+    'parked',
+    'NOT applied: waits for a person because it was paid before (second-payment), next: ./bridge effects show',
+    'parked',
+  ],
+  ['unverified', 'applied once in FileMaker 22 Nov 14:03, unverified: its answer alone says so.', 'unverified'],
+] as const)('an effect that is %s is told as it is', async (state, words, standing) => {
+  const effect = await plan(
+    state === 'parked' ? { parked: { reasonCode: 'second-payment', reason: 'it was paid before' } } : {},
+  );
+  if (state === 'unverified') await settle(effect, false);
+  const verdict = await first();
+  expect(verdict?.sentence).toContain(words);
+  expect(verdict?.standing).toBe(standing);
+  expect(isProofFine(await proof('cs_1'))).toBe(standing === 'unverified');
+});
+
+test("a person's word is told as a person's word, with what he did", async () => {
+  const effect = await plan({ parked: { reasonCode: 'second-payment', reason: 'it was paid before' } });
+  await resolveEffect(database, effect, { as: 'done', by: 'cli:ada', why: 'booked by hand' });
+  expect((await first())?.sentence).toMatch(
+    /applied \d+ \w{3,4}( \d{4})? \d\d:\d\d, unverified: by the word of cli:ada\.$/,
+  );
+  const acts = (await proof('cs_1')).timeline.filter(({ what }) => what === 'act');
+  expect(acts.map(({ sentence }) => sentence)).toEqual([
+    `cli:ada: effect.resolve of effect:${effect}, done (done, was parked). Why: booked by hand`,
+  ]);
+});
+
+test('a payment that could not be planned names the event that waits for a person', async () => {
+  facts = [fact({ status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_1' })];
+  const row = await event({ state: 'parked', reason: 'The paid Checkout Session names no invoice' });
+  expect(await first()).toMatchObject({
+    standing: 'parked',
+    next: `./bridge events show ${row}`,
+    sentence: `Invoice 18637: 180.00 USD paid 22 Nov 14:03, NOT applied: waits for a person because The paid Checkout Session names no invoice (NO_INVOICE_ID), next: ./bridge events show ${row}`,
+  });
+});
+
+test('two payments of one invoice get a verdict each', async () => {
+  facts = [fact(), fact({ id: 'cs_2', relatedIds: ['18637', 'pi_2'], effectKeys: ['invoice-paid:cs_2'] })];
+  const one = await plan();
+  await settle(one, true);
+  await plan({ key: 'invoice-paid:cs_2', parked: { reasonCode: 'second-payment', reason: 'paid before' } });
+  expect((await proof('18637')).verdicts.map(({ id, standing }) => [id, standing])).toEqual([
+    ['cs_1', 'applied'],
+    ['cs_2', 'parked'],
+  ]);
+});
+
+test('a number that means several things says so', async () => {
+  const effect = await plan();
+  const row = await event();
+  facts = [fact({ relatedIds: [effect] })];
+  const found = await proof(effect);
+  expect(found.meaning).toBe('an invoice number');
+  expect(found.also).toContain(`./bridge prove effect:${effect}`);
+  if (row === effect) expect(found.also).toContain(`./bridge prove event:${row}`);
+  expect((await proof(`effect:${effect}`)).meaning).toBe('the number of an effect');
+});
+
+test('an event without a payment is told by its own end', async () => {
+  facts = [];
+  const row = await event({
+    eventId: 'evt_9',
+    objectId: 'pi_9',
+    state: 'ignored',
+    reason: 'it came through no Checkout Session',
+  });
+  for (const id of ['evt_9', 'pi_9', `event:${row}`]) {
+    expect(await first(id)).toMatchObject({
+      standing: 'nothing-owed',
+      sentence: 'Event evt_9 (checkout.session.completed): ignored because it came through no Checkout Session.',
+    });
+  }
+});
+
+test('findings of reconciliation belong to the story', async () => {
+  await database.executor.execute(
+    sql`insert into reconciliation.findings (flow, class, object_id, stripe_value, amount, currency, message, first_run, last_run, state, fixed_at, fixed_how)
+        values ('invoices', 'paid-not-recorded', 'cs_1', 'paid', 18000, 'usd', 'A paid Checkout Session is not in our records', 1, 1, 'fixed', clock_timestamp(), 'replayed'),
+               ('invoices', 'paid-not-recorded', 'cs_9', 'paid', 500, 'usd', 'A paid Checkout Session is not in our records', 1, 1, 'open', null, null)`,
+  );
+  const sentences = (await proof('cs_1')).timeline
+    .filter(({ what }) => what === 'finding')
+    .map(({ sentence }) => sentence);
+  expect(sentences).toEqual([
+    'Finding 1 (paid-not-recorded): A paid Checkout Session is not in our records, 180.00 USD at risk [Stripe paid]',
+    'Finding 1 was put right, replayed',
+  ]);
+  facts = [];
+  for (const id of ['finding:2', 'cs_9'])
+    expect(await first(id)).toMatchObject({ id: 'cs_9', standing: 'parked', next: './bridge findings show 2' });
+});
+
+test('what is nowhere says where it was looked for, and what is no payment says what it is', async () => {
+  const nowhere = await prove('cs_unknown');
+  expect(nowhere).toMatchObject({ found: false, meaning: null });
+  expect(nowhere.found === false && nowhere.looked.length).toBeGreaterThan(4);
+  await database.executor.execute(
+    sql`insert into claims.workers (id, app, host, pid) values ('worker-abc', 'worker', 'box', 42)`,
+  );
+  expect(await prove('worker-abc')).toMatchObject({ found: false, meaning: 'a process: worker box:42, alive' });
+});
+
+test('a page shows what others wrote as text, whatever they wrote', async () => {
+  const evil = '<script>alert(1)</script>"\u202egnp.exe';
+  facts = [fact({ title: `Invoice ${evil}` })];
+  await event({ state: 'ignored', reason: evil });
+  const page = proofPage(await proof('cs_1'));
+  expect(page).not.toMatch(/<script|\u202e/);
+  expect(page).toContain('Invoice &lt;script&gt;alert(1)&lt;/script&gt;&quot; gnp.exe');
+  expect(page).not.toMatch(/https?:\/\/|src=|@import|url\(/);
+});

@@ -1,0 +1,93 @@
+import { type Database, oneRow, rows } from '@bridge/database';
+import { sql } from 'drizzle-orm';
+
+// Questions to the tables of reconciliation and of the day's close, for the status page and the doctor. They are asked
+// only where the tables are there: the status is told in the middle of an update, too.
+
+/** One pass of reconciliation, as it last came to its end. */
+export interface FinishedPass {
+  flow: string;
+  pass: string;
+  endedAt: Date;
+  /** Objects that were compared. */
+  checked: number;
+}
+
+/** Money of findings that nobody has put right, for one currency. */
+export interface OpenFindings {
+  currency: string;
+  count: number;
+  /** Minor units at risk. */
+  amount: number;
+}
+
+export interface RecoveryFigures {
+  /** The last finished run of each pass. */
+  passes: FinishedPass[];
+  openFindings: OpenFindings[];
+  /** Where events come by fetching alone (STRIPE_DELIVERY=pull): when they last were; null: webhooks bring them. */
+  pulledAt: Date | null;
+  /** `2026-11-22`; null: none was closed yet. */
+  lastClosedDay: string | null;
+}
+
+async function isThere(database: Database, table: string): Promise<boolean> {
+  const row = await oneRow<{ name: string | null }>(database.executor, sql`select to_regclass(${table})::text as name`);
+  return row?.name != null;
+}
+
+export async function readRecoveryFigures(database: Database): Promise<RecoveryFigures> {
+  const [passes, openFindings, fetched, lastClosedDay] = await Promise.all([
+    readPasses(database),
+    readOpenFindings(database),
+    readFetch(database),
+    readLastClosedDay(database),
+  ]);
+  return {
+    passes,
+    openFindings,
+    pulledAt: fetched?.delivery === 'pull' ? fetched.at : null,
+    lastClosedDay,
+  };
+}
+
+async function readPasses(database: Database): Promise<FinishedPass[]> {
+  if (!(await isThere(database, 'reconciliation.runs'))) return [];
+  const found = await rows<{ flow: string; pass: string; ended_at: string; checked: number }>(
+    database.executor,
+    sql`select distinct on (flow, pass) flow, pass, ended_at, checked::float8 as checked from reconciliation.runs
+        where state = 'finished' order by flow, pass, ended_at desc`,
+  );
+  return found.map(({ flow, pass, ended_at, checked }) => ({ flow, pass, endedAt: new Date(ended_at), checked }));
+}
+
+async function readOpenFindings(database: Database): Promise<OpenFindings[]> {
+  if (!(await isThere(database, 'reconciliation.findings'))) return [];
+  return rows<OpenFindings>(
+    database.executor,
+    sql`select currency, count(*)::int as count, sum(amount)::float8 as amount from reconciliation.findings
+        where state = 'open' group by currency order by currency`,
+  );
+}
+
+async function readFetch(database: Database): Promise<{ delivery: string; at: Date | null } | undefined> {
+  if (!(await isThere(database, 'reconciliation.watermarks'))) return undefined;
+  const row = await oneRow<{ delivery: string; at: string | null }>(
+    database.executor,
+    sql`select delivery, fetched_at as at from reconciliation.watermarks where source = 'stripe-events'`,
+  );
+  return row === undefined ? undefined : { delivery: row.delivery, at: row.at === null ? null : new Date(row.at) };
+}
+
+/** When the events at Stripe were last read to the end, by pull or by reconciliation; null: never. */
+export const readLastFetch = async (database: Database): Promise<Date | null> =>
+  (await readFetch(database))?.at ?? null;
+
+async function readLastClosedDay(database: Database): Promise<string | null> {
+  if (!(await isThere(database, 'operations.days'))) return null;
+  const row = await oneRow<{ day: string | null }>(
+    database.executor,
+    sql`select max(day)::text as day from operations.days`,
+  );
+  return row?.day ?? null;
+}

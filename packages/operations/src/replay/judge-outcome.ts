@@ -1,0 +1,52 @@
+import type { ReplayOutcome, UnderWay } from './replay-plans';
+
+export interface ItemEnd {
+  outcome: ReplayOutcome;
+  code: string | null;
+  reason: string | null;
+}
+
+/** What waits for a locked record or an answer frees its place after so long; it goes on by itself. */
+const WAITS_MS = 20_000;
+const RECORD_LOCKED = 'FILEMAKER_RECORD_LOCKED';
+/** So long may sending and its job lie apart before nothing is known of it. */
+const LOST_MS = 120_000;
+
+const ended = (outcome: ReplayOutcome, code: string | null = null, reason: string | null = null): ItemEnd => ({
+  outcome,
+  code,
+  reason,
+});
+
+/** Pure: how an item that was sent has ended; undefined: it is still under way. `performs` is false with MODE=observe. */
+export function judgeOutcome(
+  { acts, event, effect, sentMs, attemptsBefore }: UnderWay,
+  performs: boolean,
+): ItemEnd | undefined {
+  if (acts === 'send') {
+    if (event === null)
+      return sentMs > LOST_MS ? ended('not-sent', 'EVENT_GONE', 'Its event is not there any more') : undefined;
+    if (event.state === 'received' || event.state === 'processing') return undefined;
+    if (event.reasonCode === 'CHANGED_SINCE') return ended('changed-since', event.reasonCode, event.reason);
+    if (event.state === 'parked') return ended('parked', event.reasonCode, event.reason);
+    if (effect === null) return ended('not-sent', event.reasonCode, event.reason);
+    // Another event has planned it meanwhile: how that one ends is told, but the work was not ours.
+    if (event.state === 'ignored' && effect.state === 'done') return ended('already-applied', event.reasonCode);
+  }
+  if (effect === null) return ended('not-sent', 'EFFECT_GONE', 'Its effect is not there any more');
+  switch (effect.state) {
+    case 'done':
+      return effect.attempts === attemptsBefore
+        ? ended('already-applied', 'FOUND_DONE', 'FileMaker had done it already')
+        : ended('applied');
+    case 'parked':
+      return ended('parked', effect.reasonCode, effect.reason);
+    case 'cancelled':
+      return ended('not-sent', 'CANCELLED', 'A person decided that it shall not happen');
+    default:
+      if (!performs) return ended('observed', 'MODE_OBSERVE', 'With MODE=observe it is recorded and not sent');
+      return sentMs > WAITS_MS && !effect.inHand && (effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED)
+        ? ended('on-its-way', effect.reasonCode, effect.reason)
+        : undefined;
+  }
+}
