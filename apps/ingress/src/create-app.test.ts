@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import type { Delivery } from '@bridge/inbox';
 import { createLogger, createMetrics } from '@bridge/observability';
 import { createApp } from './create-app';
 import { createPublicServer, type PublicServer, type ServerLimits } from './create-server';
 import { NotStoredError, type Recorded } from './delivery-batcher';
-import type { Delivery } from './read-event';
 import type { Rejection } from './rejection-recorder';
 import type { WebhookOutcome } from './webhook-handler';
 
@@ -34,6 +34,7 @@ async function setup(
     limits?: Partial<ServerLimits>;
     record?: (delivery: Delivery) => Promise<Recorded>;
     allBodiesBytesMax?: number;
+    secrets?: string[];
   } = {},
 ) {
   const stored: Delivery[] = [];
@@ -49,7 +50,7 @@ async function setup(
   const app = createApp({
     batcher: { record: options.record ?? record },
     rejections: { record: (rejection) => rejections.push(rejection) },
-    secrets: [secret, 'whsec_second'],
+    secrets: options.secrets ?? [secret, 'whsec_second'],
     expectations: { livemode: false, wants: (type) => type.startsWith('checkout.') },
     logger: createLogger({ name: 'test', level: 'debug', destination: { write: (line) => lines.push(line) } }),
     webhooks,
@@ -97,6 +98,19 @@ const statusOf = (response: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec
 /** A raw POST that the server closes after its answer. */
 const rawPost = (headers: readonly string[], body = ''): string =>
   ['POST /webhooks/stripe HTTP/1.1', 'Host: x', 'Connection: close', ...headers, '', body].join('\r\n');
+
+test('without a signing secret, as in pull mode, a webhook is not taken and the answer says why', async () => {
+  const { post, stored, count, url } = await setup({ secrets: [] });
+  const response = await post(text);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toEqual({
+    error: 'WEBHOOKS_NOT_TAKEN',
+    message: expect.stringContaining('STRIPE_DELIVERY=pull'),
+  });
+  expect((await fetch(`${url}/webhooks/stripe`)).status).toBe(404);
+  expect(stored).toEqual([]);
+  expect(await count('not_taken')).toBe(2);
+});
 
 describe('a genuine webhook', () => {
   test('is answered 200 {"received":true} with its bytes stored as they came', async () => {

@@ -5,6 +5,9 @@ import { sendJson } from './send-json';
 import { createWebhookHandler, type WebhookParts } from './webhook-handler';
 
 const webhookPath = '/webhooks/stripe';
+/** For the person who looks at a failed delivery in Stripe's dashboard. */
+const NOT_TAKEN =
+  'This bridge fetches its events from Stripe (STRIPE_DELIVERY=pull) and has no signing secret: remove this endpoint, or set STRIPE_WEBHOOK_SECRETS to take both.';
 
 /**
  * The public HTTP side, without a port. Every answer is JSON, none is a redirect.
@@ -16,6 +19,8 @@ const webhookPath = '/webhooks/stripe';
 export function createApp(parts: WebhookParts): RequestListener {
   const handle = createWebhookHandler(parts);
   const others = createOtherRoutes(parts, handle);
+  // STRIPE_DELIVERY=pull without a signing secret: nothing that comes here could be verified.
+  if (parts.secrets.length === 0) return others;
   return (request, response) => {
     if (request.method !== 'POST' || request.url !== webhookPath) others(request, response);
     else handle(request, response).catch((error: unknown) => answerFault(parts, error, response));
@@ -30,6 +35,13 @@ function createOtherRoutes(
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(helmet());
+  if (parts.secrets.length === 0) {
+    app.all(webhookPath, (request, response) => {
+      request.resume();
+      parts.webhooks.inc({ outcome: 'not_taken' });
+      sendJson(response, 404, { error: 'WEBHOOKS_NOT_TAKEN', message: NOT_TAKEN });
+    });
+  }
   app
     .route(webhookPath)
     .post(handle)

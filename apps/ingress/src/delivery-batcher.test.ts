@@ -1,3 +1,4 @@
+import type { Delivery } from '@bridge/inbox';
 import {
   createDeliveryBatcher,
   type DeliveryStore,
@@ -5,7 +6,6 @@ import {
   NotStoredError,
   type Recorded,
 } from './delivery-batcher';
-import type { Delivery } from './read-event';
 
 function delivery(eventId: string, bytes = 2): Delivery {
   return {

@@ -1,4 +1,4 @@
-import type { Delivery } from './read-event';
+import type { Delivery } from '@bridge/inbox';
 
 export interface Recorded {
   /** Id of the inbox row. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type EventExpectations, readStripeEvent } from '@bridge/inbox';
 import { type Logger, type Metrics, rateLimitedLog } from '@bridge/observability';
 import { type DeliveryBatcher, NotStoredError } from './delivery-batcher';
 import { BodyRefusedError, createByteBudget, readBody } from './read-body';
-import { type EventExpectations, readEvent } from './read-event';
 import type { RejectionRecorder } from './rejection-recorder';
 import { sendJson } from './send-json';
 import { signatureFault } from './verify-signature';
@@ -21,6 +21,8 @@ export type WebhookOutcome =
   | 'bad_body'
   | 'too_large'
   | 'bad_method'
+  /** STRIPE_DELIVERY=pull, and no secret to verify with. */
+  | 'not_taken'
   | 'not_stored'
   | 'aborted'
   | 'malformed_http';
@@ -77,7 +79,7 @@ export function createWebhookHandler(parts: WebhookParts) {
       ? 'SIGNATURE_MALFORMED'
       : signatureFault(body, header, parts.secrets, Math.floor(now() / 1_000));
     if (fault !== undefined) return refuse(request, 400, 'bad_signature', fault, body.length);
-    const delivery = readEvent(body, parts.expectations);
+    const delivery = readStripeEvent(body, 'webhook', parts.expectations);
     if ('fault' in delivery) return refuse(request, 400, 'bad_body', delivery.fault, body.length);
     const { eventId, eventType, ignoredBecause } = delivery;
     try {

@@ -1,6 +1,6 @@
 import type { Database } from '@bridge/database';
 import { catalogue } from '@bridge/jobs';
-import { explainEffectRetries, explainEventRetries } from '@bridge/operations';
+import { explainEffectRetries, explainEventRetries, runbookOf } from '@bridge/operations';
 
 /** A job as the board's API answers it, as far as it is put into words. */
 interface ShownJob {
@@ -28,7 +28,9 @@ export async function putIntoWords<Body>(database: Database, body: Body): Promis
   const words = await wordsOf(database, jobs).catch(() => new Map<ShownJob, Words>());
   for (const [job, { name, next }] of words) {
     job.name = name;
-    if (typeof job.failedReason === 'string' && job.failedReason !== '') job.failedReason += `\n\n${next}`;
+    if (typeof job.failedReason !== 'string' || job.failedReason === '') continue;
+    const page = runbookOf(/^[\w-]+(?=: )/.exec(job.failedReason)?.[0] ?? '');
+    job.failedReason += `\n\n${next}${page === undefined ? '' : `\nWhat to do: /runbooks/${page}`}`;
   }
   return body;
 }

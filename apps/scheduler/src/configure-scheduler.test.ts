@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { configureScheduler } from './configure-scheduler';
 
 const env = { DATABASE_URL: 'postgresql://localhost/b', REDIS_URL: 'redis://localhost' };
@@ -20,12 +23,29 @@ test.each(['ada:plain-password', 'ada:scrypt1$aa', 'ada:$2b$10$abcdefghijklmnopq
   },
 );
 
-test('a flow that this build does not have, and a delivery that is not built, end the start with all faults named', () => {
+test('a flow that this build does not have ends the start', () => {
   expect(configureScheduler({ ...env, FLOWS: 'invoices' }).flows).toEqual(['invoices']);
-  expect(() => configureScheduler({ ...env, FLOWS: 'invoices,bokings', STRIPE_DELIVERY: 'pull' })).toThrow(
-    expect.objectContaining({
-      exitCode: 78,
-      message: expect.stringMatching(/STRIPE_DELIVERY: .*FLOWS: names a flow/s),
-    }),
+  expect(() => configureScheduler({ ...env, FLOWS: 'invoices,bokings' })).toThrow(
+    expect.objectContaining({ exitCode: 78, message: expect.stringContaining('FLOWS: names a flow') }),
   );
+});
+
+test('a schedule that this build does not have ends the start, and says which there are', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bridge-schedules-'));
+  const file = join(folder, 'bridge.yaml');
+  try {
+    writeFileSync(file, 'schedules:\n  reconcile-invoices-recent: every 30 minutes\n');
+    expect(configureScheduler({ ...env, BRIDGE_CONFIG: file }).schedules).toEqual({
+      'reconcile-invoices-recent': { everyMs: 1_800_000 },
+    });
+    writeFileSync(file, 'schedules:\n  reconcile-invoices-recnt: "off"\n');
+    expect(() => configureScheduler({ ...env, BRIDGE_CONFIG: file })).toThrow(
+      expect.objectContaining({
+        exitCode: 78,
+        message: expect.stringMatching(/schedules\.reconcile-invoices-recnt: .*reconcile-invoices-nightly/),
+      }),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,12 +1,13 @@
 import { type ConfigByRole, ConfigurationError, loadConfig } from '@bridge/config';
-import { flowNames } from '@bridge/flows';
+import { flowNames, flows } from '@bridge/flows';
 import { parseConsoleAdmin } from '@bridge/operations';
+import { scheduleNames } from './schedules';
 
 export type SchedulerConfig = ConfigByRole['scheduler'] & {
   readonly consoleAdmin: { name: string; passwordHash: string } | undefined;
 };
 
-/** The configuration, with the one thing checked that only the scheduler can read: a hash that no password would fit. */
+/** The configuration, with what only the scheduler can judge: a hash that no password would fit, schedules that are none. */
 export function configureScheduler(env: NodeJS.ProcessEnv = process.env): SchedulerConfig {
   const config = loadConfig('scheduler', env, { knownFlows: flowNames });
   const { admin } = config.console;
@@ -19,6 +20,16 @@ export function configureScheduler(env: NodeJS.ProcessEnv = process.env): Schedu
           'must be name:scrypt$N$r$p$salt$hash as printed by `./bridge user add NAME --print-hash`; in a shell put it in single quotes, since it holds dollar signs',
       },
     ]);
+  }
+  const names = scheduleNames(flows);
+  const unknown = Object.keys(config.schedules).filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    throw new ConfigurationError(
+      unknown.map((name) => ({
+        variable: `BRIDGE_CONFIG: schedules.${name}`,
+        message: `is no schedule of this build; there are: ${names.join(', ')}`,
+      })),
+    );
   }
   return { ...config, consoleAdmin };
 }

@@ -3,13 +3,15 @@ import type { WindowConfig } from '@bridge/config';
 import type { Database, MigrationSource } from '@bridge/database';
 import type { Producer } from '@bridge/jobs';
 import type { Logger } from '@bridge/observability';
-import { readStatus } from '@bridge/operations';
+import { findRunbook, listRunbookGroups, readStatus, runbookText } from '@bridge/operations';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import { createConsoleLogin, operatorOf } from './console-login';
+import { runbookList, runbookPage } from './pages/runbook-pages';
 import { statusPage } from './pages/status-page';
 import { BOARD_PATH, createQueueBoard } from './queue-board';
 import { refuse } from './refuse';
+import { renderMarkdown } from './render-markdown';
 import { onlyOurPagesChange } from './same-origin';
 import { sessionCookie } from './session-cookie';
 
@@ -66,6 +68,16 @@ export function createControlRoom(parts: ControlRoomParts): Express {
     response
       .type('html')
       .send(statusPage({ status, operator: operatorOf(response), mode: parts.mode, timeZone: parts.timeZone }));
+  });
+  app.get('/runbooks', (_request, response) => {
+    response.type('html').send(runbookList({ groups: listRunbookGroups(), operator: operatorOf(response) }));
+  });
+  app.get('/runbooks/:cause', (request, response, next) => {
+    const { cause } = request.params;
+    const runbook = findRunbook(cause);
+    if (runbook === undefined) return next();
+    const about = { operator: operatorOf(response), cause: runbook.name === cause ? undefined : cause };
+    response.type('html').send(runbookPage({ runbook, body: renderMarkdown(runbookText(runbook)), ...about }));
   });
   app.use(BOARD_PATH, createQueueBoard(parts));
   app.use((request, response) =>

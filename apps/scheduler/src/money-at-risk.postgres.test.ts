@@ -108,3 +108,45 @@ test('a refund that is owed is not the money of the payment', async () => {
   );
   expect(await readMoneyAtRisk(database)).toEqual([]);
 });
+
+const find = (finding: {
+  class: string;
+  object: string;
+  amount: number;
+  beforeStart?: boolean;
+  state?: string;
+  replay?: boolean;
+}) =>
+  database.executor.execute(
+    sql`insert into reconciliation.findings (flow, class, object_id, amount, currency, message, before_start, replay, first_run, last_run, state, accepted_at)
+        values ('invoices', ${finding.class}, ${finding.object}, ${finding.amount}, 'usd', 'x', ${finding.beforeStart ?? false},
+          ${finding.replay === true ? '{}' : null}::jsonb, 1, 1, ${finding.state ?? 'open'}, case when ${finding.state ?? 'open'} = 'accepted' then clock_timestamp() end)`,
+  );
+
+test('what reconciliation found and nobody closed counts by its class; older money stands apart', async () => {
+  await find({ class: 'paid-not-recorded', object: 'cs_1', amount: 100, replay: true });
+  await find({ class: 'paid-not-recorded', object: 'cs_2', amount: 30, replay: true });
+  await find({ class: 'paid-not-recorded', object: 'cs_3', amount: 7, beforeStart: true });
+  await find({ class: 'refund-not-recorded', object: 're_1', amount: 5 });
+  await find({ class: 'amount-differs', object: 'cs_4', amount: 9, state: 'accepted' });
+  await find({ class: 'status-differs', object: 'cs_5', amount: 0 });
+  expect(await readMoneyAtRisk(database)).toEqual([
+    { currency: 'usd', class: 'before-start', amount: 7 },
+    { currency: 'usd', class: 'paid-not-recorded', amount: 130 },
+    { currency: 'usd', class: 'refund-not-recorded', amount: 5 },
+  ]);
+});
+
+test('the same money is counted once: as the effect stands where our records have it, and not at all once it was repaired', async () => {
+  await pay({ session: 'cs_1', amount: 100 }, PARKED);
+  await find({ class: 'paid-not-applied', object: 'cs_1', amount: 100 });
+  await find({ class: 'paid-twice', object: 'cs_1', amount: 100 });
+  await pay({ session: 'cs_2', amount: 50 }, DONE);
+  await find({ class: 'paid-not-recorded', object: 'cs_2', amount: 50, replay: true });
+  await pay({ session: 'cs_3', amount: 4 }, DONE);
+  await find({ class: 'filemaker-row-not-done', object: 'cs_3', amount: 4 });
+  expect(await readMoneyAtRisk(database)).toEqual([
+    { currency: 'usd', class: 'filemaker-row-not-done', amount: 4 },
+    { currency: 'usd', class: 'parked', amount: 100 },
+  ]);
+});

@@ -16,7 +16,10 @@ const DESCRIPTIONS: Readonly<Record<QueueName, string>> = {
   'stripe-events':
     'What arrived from Stripe. A failed job is an event that waits for a person and says what a retry does.',
   'filemaker-effects': 'Scripts owed to FileMaker. A failed job waits for a person and says what a retry does.',
-  reconciliations: 'Looks for what webhooks missed. Runs by the clock.',
+  reconciliations:
+    'Compares Stripe, our records and FileMaker, by the clock or for a person. Its runs stand in PostgreSQL.',
+  rounds: 'What comes back by the clock and belongs to no flow, such as fetching events.',
+  replays: 'Replays that a person wants. Their plans stand in PostgreSQL.',
 };
 
 /**

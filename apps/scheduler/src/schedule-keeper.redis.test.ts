@@ -19,10 +19,14 @@ afterAll(async () => {
 });
 beforeEach(() => redis.flush());
 
+const FLOWS = ['invoices', 'bookings'].map((name) => ({
+  name,
+  passes: [{ name: 'recent', schedule: { everyMs: 300_000 } }],
+}));
 const keeper = (flows: readonly string[], takeDuty = async (): Promise<boolean> => true) =>
   createScheduleKeeper({
     producer,
-    schedules: schedulesOf(flows),
+    schedules: schedulesOf(FLOWS, { flows, schedules: {}, timezone: 'UTC' }),
     markerKey: `${prefix}:schedules-kept`,
     takeDuty,
     now: () => time,
@@ -32,9 +36,12 @@ const present = async (): Promise<[string, number][]> =>
 
 test('the flows that are on come by the clock; one that is switched off comes no more', async () => {
   await keeper(['invoices', 'bookings']).runOnce();
-  expect((await present()).map(([id]) => id).sort()).toEqual(['reconcile-bookings', 'reconcile-invoices']);
+  expect((await present()).map(([id]) => id).sort()).toEqual([
+    'reconcile-bookings-recent',
+    'reconcile-invoices-recent',
+  ]);
   expect(await keeper(['invoices']).runOnce()).toBe(1);
-  expect(await present()).toEqual([['reconcile-invoices', 300_000]]);
+  expect(await present()).toEqual([['reconcile-invoices-recent', 300_000]]);
 });
 
 test('after a flush the schedules are back at the next tick, not at the next full look', async () => {
@@ -49,7 +56,7 @@ test('after a flush the schedules are back at the next tick, not at the next ful
 test('a schedule that somebody removed is back within ten seconds', async () => {
   const one = keeper(['invoices']);
   await one.runOnce();
-  await producer.queue('reconciliations').removeJobScheduler('reconcile-invoices');
+  await producer.queue('reconciliations').removeJobScheduler('reconcile-invoices-recent');
   time += LOOK_EVERY_MS - 1;
   expect(await one.runOnce()).toBeUndefined();
   time += 1;

@@ -30,7 +30,7 @@ export function createScheduleKeeper(parts: {
       const lost = (await producer.redis.exists(markerKey)) === 0;
       if (!lost && now() < nextLookAt) return undefined;
       if (!(await parts.takeDuty())) return undefined;
-      const restored = await restoreSchedules(producer, schedules, ['reconciliations']);
+      const restored = await restoreSchedules(producer, schedules, ['reconciliations', 'rounds']);
       // Last, so that a look that fails half-way is done again at once.
       await producer.redis.set(markerKey, '1');
       nextLookAt = now() + LOOK_EVERY_MS;

@@ -48,7 +48,7 @@ test('migrates when told to, gets ready, shows its gauges, restores the schedule
   expect([ready.status, await ready.json()]).toEqual([200, { ready: true, checks: { postgres: 'ok', redis: 'ok' } }]);
   const database = createDatabase({ url: store.url, poolMax: 1, applicationName: 'scheduler-test' });
   const before = Date.now() / 1_000;
-  for (const schedule of ['reconcile-invoices', 'reconcile-none'])
+  for (const schedule of ['reconcile-invoices-recent', 'reconcile-none'])
     await recordScheduleSuccess(database.executor, schedule);
   await database.executor.execute(
     sql`insert into flow_invoices.payments (checkout_session_id, amount_total, currency, livemode, status, parked_code, paid_at, session_created_at)
@@ -59,7 +59,7 @@ test('migrates when told to, gets ready, shows its gauges, restores the schedule
   expect(metrics).toContain('bridge_money_at_risk_minor{currency="usd",class="no-effect"} 18000');
   // A schedule that is not kept any more would look as if it had stopped working.
   const successes = [...metrics.matchAll(/bridge_schedule_last_success_seconds\{schedule="(.+)"\} (\S+)/g)];
-  expect(successes.map(([, schedule]) => schedule)).toEqual(['reconcile-invoices']);
+  expect(successes.map(([, schedule]) => schedule)).toEqual(['reconcile-invoices-recent']);
   expect(Math.abs(Number(successes[0]?.[2]) - before)).toBeLessThan(60);
   expect(metrics).toContain('bridge_inbox_oldest_seconds 0');
   expect(metrics).toMatch(/bridge_queue_jobs\{queue="filemaker-effects",state="failed"\} 0/);

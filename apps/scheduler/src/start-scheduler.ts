@@ -1,7 +1,7 @@
 import { registerWorker, type WorkerRegistration } from '@bridge/claims';
 import { assertMigrated, createDatabase, type Database, migrate } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
-import { flowMigrations } from '@bridge/flows';
+import { flowMigrations, flows } from '@bridge/flows';
 import { createInbox } from '@bridge/inbox';
 import { readInstallation } from '@bridge/installation';
 import { createFailedBoard, createProducer, type Producer, queueNames, queuePrefix, type Schedule } from '@bridge/jobs';
@@ -18,6 +18,7 @@ import { createBoardKeeper } from './board-keeper';
 import type { SchedulerConfig } from './configure-scheduler';
 import { createConsoleServer } from './console-server';
 import { createControlRoom } from './create-control-room';
+import { roundSchedules } from './round-schedules';
 import { createScheduleKeeper } from './schedule-keeper';
 import { schedulesOf } from './schedules';
 import { startTicker } from './ticker';
@@ -88,7 +89,7 @@ export async function startScheduler({
     const jobs = createProducer({ redisUrl: config.redis.url, prefix, onError: (error) => logRedis({ err: error }) });
     producer = jobs;
     undo.push(() => jobs.close());
-    addGauges(metrics, database, jobs, schedulesOf(config.flows));
+    addGauges(metrics, database, jobs, [...schedulesOf(flows, config), ...roundSchedules(config)]);
     undo.push(
       startDuties({
         config,
@@ -136,7 +137,7 @@ function startDuties(parts: {
   const takeDuty = (): Promise<boolean> => registration.takeDuty('schedules');
   const schedules = createScheduleKeeper({
     producer,
-    schedules: schedulesOf(parts.config.flows),
+    schedules: [...schedulesOf(flows, parts.config), ...roundSchedules(parts.config)],
     markerKey: `${parts.prefix}:schedules-kept`,
     takeDuty,
   });

@@ -1,6 +1,5 @@
-import { hkdfSync } from 'node:crypto';
 import { registerWorker } from '@bridge/claims';
-import type { ConfigByRole, FilemakerConfig } from '@bridge/config';
+import type { ConfigByRole } from '@bridge/config';
 import { assertMigrated, createDatabase, migrate } from '@bridge/database';
 import { createEffectEngine, createEffectStore, createWaitingEffects, type TurnEnding } from '@bridge/effects';
 import { createFileMakerClient } from '@bridge/filemaker-client';
@@ -8,24 +7,39 @@ import { createRoad, type RoadEnding } from '@bridge/flow';
 import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
 import { createGates } from '@bridge/gates';
 import { createInbox } from '@bridge/inbox';
-import { confirmPeer, fingerprint, readInstallation } from '@bridge/installation';
-import { createJobWorker, createProducer, effectJob, type JobEnding, type QueueName, queuePrefix } from '@bridge/jobs';
+import { confirmPeer, fingerprint, noteFirstLive, readInstallation } from '@bridge/installation';
+import {
+  createJobWorker,
+  createProducer,
+  effectJob,
+  eventJob,
+  type JobEnding,
+  type QueueName,
+  queuePrefix,
+} from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
-import { allMigrations, recordScheduleSuccess } from '@bridge/operations';
+import { allMigrations, createSessionOpener, sessionTokenKeys } from '@bridge/operations';
 import { createLeaseRelay, createSessionPool, TURN_WAIT_MS } from '@bridge/session-pool';
-import { createStripeClient } from '@bridge/stripe-client';
+import { createStripeClient, type StripeClient } from '@bridge/stripe-client';
 import { startAsking } from './asking';
+import { createDayCloser } from './close-days';
 import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
 import { createFileMakerProbe } from './filemaker-probe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
 import { watchJobs } from './job-watch';
+import { createBatchedFind } from './performers/batched-find';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
-import { reconcileFlow } from './reconcile-flow';
+import { createRecoveryPeers } from './reconcile/recovery-peers';
+import { countStripeCall } from './reconcile/run-calls';
+import { startReconciling } from './reconcile/start-reconciling';
+import { cautionFor, watchRecoveryStart } from './recovery-start';
 import { settledWithin } from './repeat';
-import { createSessionOpener } from './session-opener';
+import { createOrderOf } from './replay/order-of';
+import { startReplays } from './replay/start-replays';
+import { startRounds } from './start-rounds';
 import { createChargeRecheck, createStripeJudge, probeStripe } from './stripe-judge';
-import { createStripeReadGate } from './stripe-reads';
+import { createStripeReads } from './stripe-reads';
 import { startSweeping } from './sweeping';
 
 type WorkerConfig = ConfigByRole['worker'];
@@ -42,16 +56,8 @@ const PROBE_LEASE_WAIT_MS = 2_000;
 /** Two calls and the wait for a session stay below `PROBE_HOLD_MS` of `gates`. */
 const PROBE_CALL_MS = 2_500;
 const STRIPE_PROBE_MS = 5_000;
-/** Reconciliation has hours; while Stripe is away it looks again so seldom. */
-const RECONCILE_AGAIN_MS = 5_000;
 /** Of the shutdown, for what comes after the jobs. */
 const LAST_STEPS_MS = 2_000;
-
-/** Outside production a key may be missing; all workers of one bridge must come to the same one. */
-function tokenKeys(filemaker: FilemakerConfig): Buffer[] {
-  if (filemaker.tokenKeys !== undefined) return [...filemaker.tokenKeys];
-  return [Buffer.from(hkdfSync('sha256', filemaker.password, filemaker.username, 'bridge session tokens', 32))];
-}
 
 const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1_000);
 
@@ -134,7 +140,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     cap: filemaker.maxSessions,
     scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
     leaseMs: filemaker.timeoutSeconds * 1_000 * CALLS_PER_LEASE + LEASE_MARGIN_MS,
-    tokenKeys: tokenKeys(filemaker),
+    tokenKeys: sessionTokenKeys(filemaker),
     owner: registration.id,
     isOwnerAlive: (owners) => registration.alive(owners),
     halts: {
@@ -154,13 +160,20 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     apiBase: config.stripe.apiBase,
     timeoutMs: STRIPE_PROBE_MS,
   });
+  const reads = createStripeReads(producer.redis, { keyPrefix: prefix, readsPerSecond: config.stripe.readsPerSecond });
   const stripe = createStripeClient({
     apiKey: config.stripe.apiKey,
     apiBase: config.stripe.apiBase,
-    readGate: createStripeReadGate(producer.redis, {
-      keyPrefix: prefix,
-      readsPerSecond: config.stripe.readsPerSecond,
-    }),
+    readGate: reads.gate('live'),
+  });
+  const takeRecoveryRead = reads.gate('recovery');
+  const recoveryStripe = createStripeClient({
+    apiKey: config.stripe.apiKey,
+    apiBase: config.stripe.apiBase,
+    readGate: async () => {
+      await takeRecoveryRead();
+      countStripeCall();
+    },
   });
   const stripeAccount = {
     stripe: probingStripe,
@@ -174,25 +187,39 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     logger.warn('the Stripe key may not read its own account: another account would not be noticed');
   const lookAtStripe = () => probeStripe(() => confirmReturnedStripe(stripeAccount));
   const judgeStripe = createStripeJudge({ gates, worker: registration.id, probe: lookAtStripe });
-  const peers: FlowPeers = {
-    stripe: {
-      retrievePaidSession: (id) => stripe.retrievePaidSession(id),
-      findSessionOfPaymentIntent: (id) => stripe.findSessionOfPaymentIntent(id),
-      retrieveRefund: (id) => stripe.retrieveRefund(id),
-      retrieveDispute: (id) => stripe.retrieveDispute(id),
-      listSessions: async function* (window) {
-        const created = { withPayments: true, created: { gte: toSeconds(window.since), lt: toSeconds(window.until) } };
-        for await (const page of stripe.listSessions(created)) yield page.items;
-      },
+  const stripePeer = (asked: StripeClient): FlowPeers['stripe'] => ({
+    retrievePaidSession: (id) => asked.retrievePaidSession(id),
+    findSessionOfPaymentIntent: (id) => asked.findSessionOfPaymentIntent(id),
+    findSessionOfCharge: (id) => asked.findSessionOfCharge(id),
+    retrieveRefund: (id) => asked.retrieveRefund(id),
+    retrieveDispute: (id) => asked.retrieveDispute(id),
+    listSessions: async function* (window) {
+      const created = { withPayments: true, created: { gte: toSeconds(window.since), lt: toSeconds(window.until) } };
+      for await (const page of asked.listSessions(created)) yield page.items;
     },
+  });
+  const peers: FlowPeers = {
+    stripe: stripePeer(stripe),
     scripts: createScriptTargets(config, filemaker, client),
     livemode: config.stripe.livemode,
   };
-  const active = flows
-    .filter((flow) => config.flows.includes(flow.name))
-    .map((flow) => flow.bind(config[flow.name as 'invoices'], peers));
+  const bound = (to: FlowPeers) =>
+    flows
+      .filter((flow) => config.flows.includes(flow.name))
+      .map((flow) => flow.bind(config[flow.name as 'invoices'], to));
+  const active = bound(peers);
 
   const performs = config.mode === 'live';
+  if (performs && (await noteFirstLive(database.executor))) logger.info('this bridge performs from now on');
+  const recoveryStart = await watchRecoveryStart(database, {
+    configured: config.reconcileFrom,
+    onRestored: (planned) =>
+      logger.warn(
+        { planned },
+        'this database was restored: what is owed from before begins with a question to FileMaker',
+      ),
+    onError: onError('recovery start'),
+  });
   const road = createRoad({
     database,
     inbox,
@@ -200,7 +227,10 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     worker: registration.id,
     flows: active,
     observe: !performs,
+    caution: (movedAt, source) =>
+      cautionFor({ movedAt, source }, { start: recoveryStart.current(), observe: !performs }),
     judgeFailure: (error, event) => judgeStripe(error, event.eventId),
+    orderOf: createOrderOf(),
     onTurn: ({ event, ending, durationMs }) => {
       if (event !== undefined) logger.info({ event, ending, durationMs: Math.round(durationMs) }, 'event.settled');
     },
@@ -241,38 +271,6 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         handle: async ({ effectId }) => effectJobEnding(await performEffect(effectId)),
       })
     : undefined;
-  const reconcileWorker = createJobWorker({
-    queue: 'reconciliations',
-    redisUrl: config.redis.url,
-    prefix,
-    concurrency: 1,
-    onError: onError('reconciliations'),
-    handle: async ({ flow }) => {
-      if ((await watch.closedBecause(['stripe'])) !== undefined) return { kind: 'later', afterMs: RECONCILE_AGAIN_MS };
-      try {
-        const result = await reconcileFlow(flow, {
-          database,
-          inbox,
-          flows: active,
-          registration,
-          from: config.reconcileFrom ?? installation.firstMigratedAt,
-        });
-        if (result !== undefined) {
-          await recordScheduleSuccess(database.executor, `reconcile-${flow}`);
-          logger.info({ flow, ...result }, 'reconcile.finished');
-        }
-        return { kind: 'finished' };
-      } catch (error) {
-        const failure = await judgeStripe(error, `reconcile-${flow}`);
-        if (failure === undefined) throw error;
-        logger.warn({ flow, ...failure }, 'reconcile.failed');
-        return failure.kind === 'park'
-          ? { kind: 'failed', reason: `${failure.code}: ${failure.message}` }
-          : { kind: 'later', afterMs: Math.max(RECONCILE_AGAIN_MS, failure.afterMs) };
-      }
-    },
-  });
-
   const filemakerProbe = createFileMakerProbe({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS });
   const watch = watchGates(
     gates,
@@ -339,6 +337,88 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     await producer.enqueue(fresh.map((row) => effectJob(row))).catch(onError('enqueue'));
   }
 
+  const dayCloser = createDayCloser({
+    config,
+    database,
+    flows,
+    firstMigratedAt: installation.firstMigratedAt,
+    worker: registration.id,
+    logger,
+  });
+  const rounds = startRounds({
+    config,
+    closeDays: () => dayCloser.run(),
+    prefix,
+    database,
+    inbox,
+    effects,
+    registration,
+    producer,
+    // Where nothing else brings events, fetching them is live work.
+    stripe: config.stripe.delivery === 'pull' ? stripe : recoveryStripe,
+    find: createBatchedFind({ client, pool, gates, worker: registration.id, leaseWaitMs: LEASE_WAIT_MS }),
+    from: () => recoveryStart.current().at,
+    closedBecause: (scopes) => watch.closedBecause(scopes),
+    judgeStripe,
+    logger,
+    onError,
+  });
+  const recovery = createRecoveryPeers({
+    stripe: recoveryStripe,
+    filemaker: client,
+    pool,
+    gates,
+    worker: registration.id,
+    sentinelKey: `bridge-sentinel-${installation.id}`,
+    paidLog: config.invoices.facts.paid.contract === 'kit' ? (filemaker.log ?? null) : null,
+    leaseWaitMs: LEASE_WAIT_MS,
+    closedBecause: () => watch.closedBecause(['filemaker']),
+  });
+  const replays = startReplays({
+    database,
+    redisUrl: config.redis.url,
+    prefix,
+    inbox,
+    effects,
+    registration,
+    // Looking at a thousand payments is no live work.
+    flows: bound({ ...peers, stripe: stripePeer(recoveryStripe), recovery }),
+    records: flows,
+    stripe: recoveryStripe,
+    readLog: recovery.readLog,
+    filemakerSessionsMax: filemaker.maxSessions,
+    recoverFrom: () => recoveryStart.current().at,
+    performs,
+    judgeFailure: judgeStripe,
+    closedBecause: (scopes) => watch.closedBecause(scopes),
+    enqueue: (jobs) => producer.enqueue(jobs).catch(onError('enqueue')),
+    logger,
+    onError,
+  });
+
+  const reconciling = startReconciling({
+    database,
+    producer,
+    redisUrl: config.redis.url,
+    prefix,
+    inbox,
+    flows: flows
+      .filter((flow) => config.flows.includes(flow.name))
+      .map((flow) => flow.bind(config[flow.name as 'invoices'], { ...peers, recovery })),
+    worker: registration.id,
+    recoverFrom: () => recoveryStart.current().at,
+    observing: !performs,
+    judgeStripe,
+    closedBecause: () => watch.closedBecause(['stripe']),
+    reads,
+    readsInThirtyDays: config.stripe.readsInThirtyDays,
+    schedules: config.schedules,
+    enqueueEvents: (events) =>
+      producer.enqueue(events.map((event) => eventJob({ ...event, run: 0 }))).catch(onError('enqueue')),
+    logger,
+    onError,
+  });
+
   metrics.filemakerSessions(async () => {
     const { cap: _cap, effectiveCap: _effective, ...states } = await pool.census();
     return Object.entries(states).map(([state, value]) => ({ labels: { state }, value }));
@@ -397,9 +477,13 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         eventWorker.stop(deadlineMs),
         effectWorker?.stop(deadlineMs),
         asking?.stop(deadlineMs),
-        reconcileWorker.stop(deadlineMs),
+        reconciling.stop(deadlineMs),
+        replays.stop(deadlineMs),
+        rounds.stop(deadlineMs),
+        recoveryStart.stop(),
       ]);
       // Every step is taken whatever becomes of the others: the claims above all, which others wait for.
+      dayCloser.close();
       await settledWithin(
         Promise.allSettled([pool.stop(), registration.stop().catch(onError('claims'))]),
         LAST_STEPS_MS,
@@ -409,6 +493,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
           client.close(),
           probeClient.close(),
           stripe.close(),
+          recoveryStripe.close(),
           probingStripe.close(),
           producer.close(),
           ops.stop(),

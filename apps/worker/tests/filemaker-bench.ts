@@ -22,7 +22,7 @@ import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { createFileMakerScriptPerformer, type FileMakerScriptOptions } from '../src/performers/filemaker-script';
 import type { ScriptTarget } from '../src/performers/script-target';
-import { createSessionOpener } from '../src/session-opener';
+import { createSessionOpener } from '@bridge/operations';
 
 export const SCRIPT = 'STRIPE_PAYMENTLINK_SUCCESS';
 export const INVOICE = '18637';

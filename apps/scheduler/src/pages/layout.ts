@@ -1,13 +1,13 @@
 import { type Html, html } from '../html';
 
 /** The frame of every page. `operator` undefined: nobody is logged in. */
-export function layout(page: { title: string; operator?: string; at?: 'status'; body: Html }): string {
+export function layout(page: { title: string; operator?: string; at?: 'status' | 'runbooks'; body: Html }): string {
   const { title, operator, at, body } = page;
-  const current = at === 'status' ? html` aria-current="page"` : null;
+  const current = (page: typeof at): Html | null => (at === page ? html` aria-current="page"` : null);
   const bar =
     operator === undefined
       ? null
-      : html`<nav aria-label="Console"><a href="/"${current}>Status</a><a href="/queues/">Queues</a></nav>
+      : html`<nav aria-label="Console"><a href="/"${current('status')}>Status</a><a href="/queues/">Queues</a><a href="/runbooks"${current('runbooks')}>Runbooks</a></nav>
     <form class="who" method="post" action="/logout"><span>${operator}</span><button type="submit" class="quiet">Log out</button></form>`;
   return html`<!doctype html>
 <html lang="en">

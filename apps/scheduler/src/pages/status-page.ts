@@ -52,10 +52,10 @@ ${status.figures === null ? null : figures(status.figures)}
 const waitingForPeople = ({ parked, overdue }: StatusFigures): number =>
   parked.effects + parked.events + overdue.unknown + overdue.checkFirst;
 
-const lineItem = ({ tone, sentence, next }: StatusLine): Html =>
-  html`<li class="card ${tone}"><span class="tag">${TONES[tone]}</span><p>${sentence}</p>${
-    next === null ? null : html`<p class="next"><span class="quiet">Next:</span> <code>${next}</code></p>`
-  }</li>`;
+const lineItem = ({ tone, sentence, next, runbook }: StatusLine): Html =>
+  html`<li class="card ${tone}"><span class="tag">${TONES[tone]}</span><p>${sentence}</p><p class="next"><span class="quiet">Next:</span> <code>${next}</code>${
+    runbook === null ? null : html` <a href="/runbooks/${runbook}">What to do</a>`
+  }</p></li>`;
 
 function figures({ inbox, effects, parked, processes, filemakerSessions: sessions }: StatusFigures): Html {
   const tile = (name: string, count: number, link?: string): Html =>

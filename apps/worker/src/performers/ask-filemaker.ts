@@ -3,6 +3,7 @@ import { type FileMakerClient, FileMakerError, type FoundRecord } from '@bridge/
 import type { Gates } from '@bridge/gates';
 import { PoolError, type SessionPool, type SessionUse } from '@bridge/session-pool';
 import { type Asked, createBatchedFind, type FindQuestion, type FindTold } from './batched-find';
+import { codeWord } from './code-word';
 import { flushAfterForgotten, leaseOrWait, sessionAfter, tellGates, waitAfter } from './filemaker-failure';
 import type { ScriptTarget } from './script-target';
 import { readSessionReference } from './session-reference';
@@ -169,7 +170,7 @@ export function createAskFileMaker(
           : {
               kind: 'park',
               code: 'LOG_NOT_DONE',
-              message: `FileMaker's log has the key in state "${state}"; the script began and did not finish`,
+              message: `FileMaker's log has the key in state ${codeWord(state) ?? 'that is no code'}; the script began and did not finish`,
             };
       },
       async ({ sentinelFound }) => (sentinelFound ? { kind: 'not-there' } : sentinelMissing(effect, log, script)),
@@ -251,7 +252,13 @@ export function createAskFileMaker(
   }
 
   return async (effect, target) => {
-    if (target.log !== null) return askLog(effect, target.script, target.log);
+    if (target.log !== null) {
+      const told = await askLog(effect, target.script, target.log);
+      // An older handler has left no key of ours in the log; the company's own field may show what it did.
+      if (!effect.askOnly || told.kind !== 'not-there' || target.probe?.proves !== true) return told;
+      const shown = await askProbe(effect, target.script, target.probe);
+      return shown.kind === 'park' ? told : shown;
+    }
     if (target.probe !== null) return askProbe(effect, target.script, target.probe);
     return {
       kind: 'park',

@@ -168,3 +168,27 @@ test("probes of a company's own field share a find too", async () => {
   expect(endings.map(({ kind }) => kind)).toEqual(ids.map((_, at) => (at % 2 === 0 ? 'done' : 'parked')));
   expect(bench.simulator.books.runs).toHaveLength(0);
 });
+
+test("what may only be asked about is done by the log or by the company's own field, whichever shows it; nothing is run", async () => {
+  const bench = await setup();
+  await logRow(bench, SENTINEL, 'sentinel');
+  await bench.control('/databases/Shop/tables/invoices/records', {
+    records: [
+      { invoice_id: 'old-1', status: 'paid', stripe_session_id: 'cs_handled' },
+      { invoice_id: 'old-2', status: 'open', stripe_session_id: '' },
+    ],
+  });
+  const plan = (key: string, value: string) =>
+    bench.plan(
+      { probe: { layout: 'web_invoices', field: 'stripe_session_id', value, proves: true } },
+      { key, lane: null, askOnly: true },
+    );
+  await logRow(bench, 'invoice-paid:cs_logged', 'done');
+  const logged = await plan('invoice-paid:cs_logged', 'cs_logged');
+  const handled = await plan('invoice-paid:cs_handled', 'cs_handled');
+  const missed = await plan('invoice-paid:cs_missed', 'cs_missed');
+  expect(await bench.turn(logged)).toMatchObject({ kind: 'done', verified: true });
+  expect(await bench.turn(handled)).toMatchObject({ kind: 'done', verified: true });
+  expect(await bench.turn(missed)).toMatchObject({ kind: 'parked', code: 'BEFORE_GO_LIVE' });
+  expect(bench.simulator.books.summary().runs).toBe(0);
+}, 60_000);

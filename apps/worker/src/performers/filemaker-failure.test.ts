@@ -7,7 +7,7 @@ import {
   type TransportReport,
 } from '@bridge/filemaker-client';
 import type { Gates } from '@bridge/gates';
-import { createSessionOpener } from '../session-opener';
+import { createSessionOpener } from '@bridge/operations';
 import { outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
 
 type Judgement = ConstructorParameters<typeof FileMakerError>[0];

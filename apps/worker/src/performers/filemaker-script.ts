@@ -9,6 +9,7 @@ import {
 import type { Gates } from '@bridge/gates';
 import { type LeaseRelay, type LeaseTurn, PoolError, type SessionPool } from '@bridge/session-pool';
 import { createAskFileMaker } from './ask-filemaker';
+import { codeWord } from './code-word';
 import { flushAfterForgotten, leaseOrWait, outcomeOf, sessionAfter, tellGates } from './filemaker-failure';
 import { FILEMAKER_SCRIPT, type ScriptTarget, scriptTargetSchema } from './script-target';
 import { writeSessionReference } from './session-reference';
@@ -100,7 +101,8 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     answer: ScriptAnswer,
   ): Promise<Outcome> {
     const judged = judgeScriptAnswer(answer, { contract: target.contract, key: effect.key });
-    const code = judged.scriptCode === undefined ? judged.code : `${judged.code}_${judged.scriptCode}`;
+    const own = codeWord(judged.scriptCode ?? '');
+    const code = own === undefined ? judged.code : `${judged.code}_${own}`;
     const message = judged.message ?? judged.code;
     switch (judged.verdict) {
       case 'done':
