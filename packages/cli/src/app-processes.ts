@@ -63,7 +63,8 @@ const addressOf = (listen: ListenConfig | undefined): string | undefined => {
 };
 
 /**
- * The three apps as programs to start, their configuration checked beforehand.
+ * The three apps as programs to start, their configuration checked beforehand; without the ingress where events are
+ * fetched and no webhook is taken.
  * @throws ConfigurationError with the faults of all of them, each once.
  * @throws CommandError when an app is not there or not built.
  */
@@ -85,6 +86,9 @@ export function appProcesses(env: NodeJS.ProcessEnv, choices: AppChoices): Super
       for (const fault of error.faults) faults.set(`${fault.variable} ${fault.message}`, fault);
       return [];
     }
+    // Events are fetched, and no webhook could be verified: nothing needs the open port.
+    const { delivery, webhookSecrets } = config.stripe;
+    if (app.role === 'ingress' && delivery === 'pull' && webhookSecrets.length === 0) return [];
     return [
       {
         name: app.name,

@@ -130,13 +130,20 @@ const statusSchema = z.strictObject({
         everSeen: z.array(z.string()),
       }),
       filemakerSessions: z.strictObject({ opening: z.int(), idle: z.int(), leased: z.int(), closing: z.int() }),
+      recovery: z.strictObject({
+        passes: z.array(z.strictObject({ flow: z.string(), pass: z.string(), endedAt: iso, checked: z.number() })),
+        openFindings: z.array(z.strictObject({ currency: z.string(), count: z.int(), amount: z.number() })),
+        pulledAt: iso.nullable(),
+        lastClosedDay: z.string().nullable(),
+      }),
     })
     .nullable(),
   lines: z.array(
     z.strictObject({
       tone: z.enum(['broken', 'waits', 'note', 'fine']),
       sentence: z.string(),
-      next: z.string().nullable(),
+      next: z.string().startsWith('./bridge '),
+      runbook: z.string().nullable(),
     }),
   ),
   fine: z.boolean(),
@@ -156,7 +163,7 @@ const eventFields = {
   receivedAt: iso,
   finishedAt: iso.nullable(),
 };
-const eventsSchema = z.strictObject({ events: z.array(z.strictObject(eventFields)) });
+const eventsSchema = z.strictObject({ events: z.array(z.strictObject(eventFields)), next: z.string().nullable() });
 const effectFields = {
   id: z.string(),
   kind: z.string(),
@@ -194,6 +201,7 @@ const effectSchema = z.strictObject({
     ...effectFields,
     target: z.unknown(),
     checkFirst: z.boolean(),
+    askOnly: z.boolean(),
     dueAt: iso,
     firstSentAt: iso.nullable(),
     lastSentAt: iso.nullable(),
@@ -313,7 +321,7 @@ describe('on a migrated database', () => {
     }
     expect(texts.map(({ out }) => out.split('\n')[0])).toEqual([
       expect.stringMatching(/^Id +State +What +Tries +Planned \(UTC\) +Why$/),
-      expect.stringMatching(/^Id +State +Event +Type +Received \(UTC\) +Why$/),
+      expect.stringMatching(/^Id +State +Event +Type +From +Received \(UTC\) +Why$/),
     ]);
   });
 

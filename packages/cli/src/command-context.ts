@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { type Config, loadConfig } from '@bridge/config';
 import { createDatabase, type Database } from '@bridge/database';
-import { flowMigrations } from '@bridge/flows';
+import { flowMigrations, flowNames } from '@bridge/flows';
 import { allMigrations } from '@bridge/operations';
 import { commandEnvironment } from './environment-file';
 
@@ -19,7 +19,7 @@ export function operatorAtKeyboard(): string {
 }
 
 /** The configuration of a command: from the environment, or from `.env` when the environment names no database. */
-export const commandConfig = (): Config => loadConfig('cli', commandEnvironment());
+export const commandConfig = (): Config => loadConfig('cli', commandEnvironment(), { knownFlows: flowNames });
 
 /** Opens the database for one command and closes it whatever happens. */
 export async function withDatabase<T>(work: (parts: { database: Database; config: Config }) => Promise<T>): Promise<T> {

@@ -43,7 +43,7 @@ test('with every answer in flags it writes both files, and the three apps accept
       written: [join(folder, '.env'), join(folder, 'bridge.yaml')],
       mode: 'live',
       contract: 'kit',
-      next: ['./bridge migrate', './bridge user add NAME', './bridge up'],
+      next: ['./bridge migrate', './bridge user add NAME', './bridge up', './bridge doctor'],
     },
   ]);
   expect(statSync(join(folder, '.env')).mode & 0o777).toBe(0o600);

@@ -18,8 +18,8 @@ const parts: readonly Part[] = [
     names: ['HOST'],
   },
   {
-    says: 'One Stripe account. Several webhook secrets, comma-separated, are all accepted.',
-    names: ['STRIPE_API_KEY', 'STRIPE_WEBHOOK_SECRETS'],
+    says: 'One Stripe account. Several webhook secrets, comma-separated, are all accepted; pull needs none.',
+    names: ['STRIPE_API_KEY', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_DELIVERY'],
   },
   {
     says: 'One FileMaker file. The account needs the extended privilege fmrest.',
@@ -32,6 +32,10 @@ const parts: readonly Part[] = [
   {
     says: "Set: the scripts speak the kit's contract, and this layout shows their log. Unset: they are plain.",
     names: ['FILEMAKER_LOG_LAYOUT'],
+  },
+  {
+    says: 'Payloads go as records of this layout. Unset: in the address of the script call, where two cart lines fit.',
+    names: ['FILEMAKER_HANDOFF_LAYOUT'],
   },
   {
     says: 'Seals FileMaker session tokens in the database. To change it, put the new one before the old one and a comma.',

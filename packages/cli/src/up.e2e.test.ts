@@ -120,6 +120,14 @@ test('.env is enough for migrate and up; a killed worker comes back, and SIGTERM
   for (const line of running.lines) expect(() => JSON.parse(line)).not.toThrow();
 });
 
+test('with delivery by pull no port is opened for webhooks, and the two other apps run', async () => {
+  const { STRIPE_WEBHOOK_SECRETS: _none, ...values } = await settings();
+  writeEnvironmentFile({ ...values, STRIPE_DELIVERY: 'pull', MIGRATE_ON_START: 'true' });
+  const running = await up();
+  expect(appsOf(running).map(({ name }) => name)).toEqual(['worker', 'scheduler']);
+  expect(await running.stop(60_000)).toBe(0);
+});
+
 /** Resolves when the process is gone, which need not be our child; rejects after the time given. */
 function gone(pid: number, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -42,6 +42,11 @@ function renderDecision({ effect }: ShownEffect, output: Output): string {
   ].join('\n');
 }
 
+function nextStep({ askOnly, checkFirst }: ShownEffect['effect']): string | null {
+  if (askOnly) return 'FileMaker is only asked: nothing is sent, since the money is from before the bridge went live';
+  return checkFirst ? 'FileMaker is asked before it is sent' : null;
+}
+
 function describe(shown: ShownEffect, output: Output): string {
   const { effect } = shown;
   const time = (date: Date | null): string | null => (date === null ? null : output.time(date));
@@ -54,7 +59,7 @@ function describe(shown: ShownEffect, output: Output): string {
         ['State', state, toneOfState(effect.state)],
         ['Why', effect.reason ?? effect.reasonCode],
         ['Code', effect.reason === null ? null : effect.reasonCode],
-        ['Next', effect.checkFirst && effect.state === 'planned' ? 'FileMaker is asked before it is sent' : null],
+        ['Next', effect.state === 'planned' ? nextStep(effect) : null],
         ['In hand', effect.inHand ? 'a worker is at it now' : null],
         ['Number', effect.id],
         ['Key', effect.key],

@@ -1,4 +1,4 @@
-import { readStatus, type Status } from '@bridge/operations';
+import { readStatus, type Status, topLines } from '@bridge/operations';
 import type { Command } from 'commander';
 import { migrationSources, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
@@ -9,11 +9,23 @@ import { wrap } from '../table';
 
 const MARKS = { broken: '✗', waits: '!', note: '·', fine: '✓' } as const;
 
-function describe(status: Status, output: Output): string {
-  const lines = status.lines.flatMap(({ tone, sentence, next }) => [
-    `${output.dress(tone, MARKS[tone])} ${wrap(sentence, output.width - 2, '  ')}`,
-    ...(next === null ? [] : [`    ${output.dress('command', next)}`]),
-  ]);
+/** What a person reads at a glance. */
+const LINES_MOST = 10;
+const GAP = '  ';
+
+/** The command stands beside its sentence where both fit, else below. */
+function describeLine({ tone, sentence, next }: Status['lines'][number], output: Output): string {
+  const mark = output.dress(tone, MARKS[tone]);
+  const command = output.dress('command', next);
+  const beside = 2 + sentence.length + GAP.length + next.length <= output.width;
+  return beside
+    ? `${mark} ${wrap(sentence, output.width)}${GAP}${command}`
+    : `${mark} ${wrap(sentence, output.width - 2, '  ')}\n    ${command}`;
+}
+
+function describe(status: Status, all: boolean, output: Output): string {
+  const shown = all ? status.lines : topLines(status.lines, LINES_MOST);
+  const lines = shown.map((line) => describeLine(line, output));
   const { figures } = status;
   const facts: [string, string][] = [['Bridge', `${status.version}, PostgreSQL ${status.postgresql}`]];
   if (figures !== null) {
@@ -40,12 +52,12 @@ function counted(counts: Readonly<Record<string, number>>): string {
   return named.length === 0 ? 'none' : named.map(([name, count]) => `${count} ${name}`).join(', ');
 }
 
-async function run(): Promise<CommandResult> {
+async function run({ all }: { all?: boolean }): Promise<CommandResult> {
   const { status, timeZone } = await withDatabase(async ({ database, config }) => ({
     status: await readStatus(database, migrationSources, config.windows),
     timeZone: config.timezone,
   }));
-  return { fine: status.fine, json: status, timeZone, text: (output) => describe(status, output) };
+  return { fine: status.fine, json: status, timeZone, text: (output) => describe(status, all === true, output) };
 }
 
 export function addStatus(program: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {
@@ -53,9 +65,10 @@ export function addStatus(program: Command, report: (work: () => Promise<Command
     .command('status')
     .summary('how the bridge stands, and what waits for you')
     .description(
-      'Asks PostgreSQL how the bridge stands. Each line that needs something names the command to type next. Exit 0: nothing waits for a person; 1: something does.',
+      'Asks PostgreSQL how the bridge stands: ten lines, the most urgent first, each with the command to type next. Exit 0: nothing waits for a person; 1: something does.',
     )
+    .option('--all', 'every line, however many')
     .addOption(jsonOption())
     .addHelpText('after', examples('./bridge status', './bridge status --json | jq .figures.effects.counts'))
-    .action(() => report(run));
+    .action((options: { all?: boolean }) => report(() => run(options)));
 }

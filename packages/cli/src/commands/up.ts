@@ -163,7 +163,8 @@ export function addUp(program: Command, report: (work: () => Promise<CommandResu
     .summary('run ingress, worker and scheduler on this machine')
     .description(
       'Starts the three apps side by side, starts one that crashes again, and lets all of them finish on SIGTERM or Ctrl-C. ' +
-        'Reads .env in the current folder; what the environment says goes before it. PORT is the ingress’s; OPS_PORT is the first of consecutive ports.',
+        'Reads .env in the current folder; what the environment says goes before it. PORT is the ingress’s; OPS_PORT is the first of consecutive ports. ' +
+        'With STRIPE_DELIVERY=pull and no webhook secret there is no ingress: events are fetched, and no port is open.',
     )
     .option('--workers <count>', `worker processes, 1 to ${WORKERS_MAX}`, workerCount, 1)
     .option('--console-port <port>', 'port of the control room (default: 3002)', portNumber)

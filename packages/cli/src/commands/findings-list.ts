@@ -1,0 +1,60 @@
+import { FINDING_STATES, listFindings, moneyText, totalFindings } from '@bridge/operations';
+import { type Command, Option } from 'commander';
+import { withDatabase } from '../command-context';
+import type { CommandResult } from '../command-result';
+import { findingTable } from '../finding-table';
+import { examples, jsonOption, limitOption } from '../options';
+
+type FindingState = (typeof FINDING_STATES)[number];
+
+interface Filter {
+  state: FindingState;
+  class?: string;
+  object?: string;
+  run?: string;
+  limit: number;
+}
+
+async function run({ object, ...filter }: Filter): Promise<CommandResult> {
+  const { findings, totals, timeZone } = await withDatabase(async ({ database, config }) => ({
+    findings: await listFindings(database, { ...filter, ...(object === undefined ? {} : { objectId: object }) }),
+    totals: await totalFindings(database, {}),
+    timeZone: config.timezone,
+  }));
+  const money = totals.map((total) => `${total.class} ${moneyText(total.amount, total.currency)} (${total.findings})`);
+  return {
+    fine: true,
+    timeZone,
+    json: { findings, open: totals },
+    text: (output) =>
+      [
+        findings.length === 0
+          ? filter.state === 'open'
+            ? 'No finding is open: as far as was looked, the books agree.'
+            : `No finding is ${filter.state}.`
+          : findingTable(findings, output),
+        ...(money.length === 0 ? [] : ['', `Open in all: ${money.join(', ')}`]),
+      ].join('\n'),
+  };
+}
+
+export function addFindingsList(
+  findings: Command,
+  report: (work: () => Promise<CommandResult>) => Promise<void>,
+): void {
+  findings
+    .command('list')
+    .summary('where the books differ, the newest first')
+    .description('Lists where Stripe, our records and FileMaker differ, with the money at risk, the newest first.')
+    .addOption(new Option('--state <state>', 'findings in this state').choices(FINDING_STATES).default('open'))
+    .addOption(new Option('--class <class>', 'only of this class, such as paid-not-recorded'))
+    .addOption(new Option('--object <id>', 'only about this object, such as cs_…'))
+    .addOption(new Option('--run <number>', 'only those that this run saw last'))
+    .addOption(limitOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('./bridge findings list', './bridge findings list --state fixed', './bridge findings list --json'),
+    )
+    .action((filter: Filter) => report(() => run(filter)));
+}

@@ -1,0 +1,168 @@
+import {
+  comparisonSentence,
+  type GoLivePlan,
+  goLive,
+  planGoLive,
+  type SideOfLine,
+  settleOlderEffects,
+} from '@bridge/operations';
+import { type Command, Option } from 'commander';
+import { operatorAtKeyboard, withDatabase } from '../command-context';
+import type { CommandResult } from '../command-result';
+import { confirmPlan } from '../confirm';
+import { CommandError } from '../failure';
+import { examples, jsonOption, momentOption, yesOption } from '../options';
+import { createOutput, type Output } from '../output';
+import { renderTable, wrap } from '../table';
+
+interface Options {
+  at?: Date;
+  settleOlder?: 'done' | 'cancelled';
+  why?: string;
+  yes?: boolean;
+  json?: boolean;
+}
+
+const STARTS = {
+  golive: 'said with ./bridge golive',
+  RECONCILE_FROM: 'from RECONCILE_FROM',
+  'first-migration': 'the first migration, since nobody has said another moment',
+} as const;
+
+interface Fate {
+  what: string;
+  older: keyof SideOfLine;
+  oldFate: string;
+  newFate: string;
+}
+const FATES: readonly Fate[] = [
+  { what: 'done', older: 'done', oldFate: 'stay done', newFate: 'stay done' },
+  {
+    what: 'not sent yet',
+    older: 'unsent',
+    oldFate: 'FileMaker is asked: done where it shows them, else parked for you; none is run',
+    newFate: 'go on: FileMaker is asked, and what it does not show is run',
+  },
+  {
+    what: 'asked, not shown by FileMaker',
+    older: 'notShown',
+    oldFate: 'stay parked until you decide',
+    newFate: 'go on: asked again, then run',
+  },
+  { what: 'parked for another reason', older: 'parked', oldFate: 'stay parked', newFate: 'stay parked' },
+  { what: 'on their way', older: 'underWay', oldFate: 'end by themselves', newFate: 'end by themselves' },
+  { what: 'cancelled', older: 'cancelled', oldFate: 'stay cancelled', newFate: 'stay cancelled' },
+];
+
+function describe(plan: GoLivePlan, output: Output): string {
+  const sides = [
+    { name: 'before', counts: plan.older, fate: (fate: Fate) => fate.oldFate },
+    { name: 'from then on', counts: plan.newer, fate: (fate: Fate) => fate.newFate },
+  ];
+  const rows = sides.flatMap(({ name, counts, fate }) =>
+    FATES.filter(({ older }) => counts[older] > 0).map((one) => ({
+      side: name,
+      count: counts[one.older],
+      what: one.what,
+      fate: fate(one),
+    })),
+  );
+  const { comparison } = plan;
+  return [
+    `The bridge acts on money from ${output.time(plan.start.at)} ${output.timeZone} on (${STARTS[plan.start.because]}).`,
+    ...(comparison === null
+      ? []
+      : [
+          '',
+          wrap(`${comparisonSentence(comparison)} Compared ${output.time(comparison.at)}.`, output.width),
+          ...comparison.differing.map(({ effectId, title }) => `  not shown: ${title} (effect ${effectId})`),
+        ]),
+    '',
+    output.dress('heading', `Recorded, by the moment ${output.time(plan.at)} ${output.timeZone}`),
+    rows.length === 0
+      ? 'Nothing is recorded yet.'
+      : renderTable(
+          rows,
+          [
+            { heading: 'Money', cell: (row) => row.side },
+            { heading: 'Effects', cell: (row) => String(row.count) },
+            { heading: 'Now', cell: (row) => row.what, least: 12 },
+            { heading: 'With this moment they', cell: (row) => row.fate, least: 24 },
+          ],
+          output,
+        ),
+  ].join('\n');
+}
+
+const needWhy = (why: string | undefined): string => {
+  if (why === undefined || why.trim() === '')
+    throw new CommandError('WHY_MISSING', 'Say why, in a few words: --why "…"', 2);
+  return why.trim();
+};
+
+async function run(options: Options): Promise<CommandResult> {
+  const asked = { yes: options.yes === true, json: options.json === true };
+  return withDatabase(async ({ database, config }) => {
+    const timeZone = config.timezone;
+    const plan = await planGoLive(database, { at: options.at, configured: config.reconcileFrom });
+    const toError = createOutput({ timeZone, stream: process.stderr });
+    if (options.at !== undefined) {
+      const why = needWhy(options.why);
+      if (!(await confirmPlan(describe(plan, toError), asked)))
+        return { fine: false, timeZone, json: { live: false, ...plan }, text: () => 'Nothing was changed.' };
+      const { at, asked: older, goesOn } = await goLive(database, { at: options.at, by: operatorAtKeyboard(), why });
+      const observing =
+        config.mode === 'observe' ? ' MODE is observe here: set MODE=live and start the workers anew.' : '';
+      return {
+        fine: true,
+        timeZone,
+        json: { live: true, at, asked: older, goesOn, mode: config.mode },
+        text: (output) =>
+          `${output.dress('fine', 'Live:')} the bridge acts on money from ${output.time(at)} ${output.timeZone} on. ${older} older ${older === 1 ? 'effect is' : 'effects are'} only asked about, ${goesOn} newer ${goesOn === 1 ? 'goes' : 'go'} on.${observing}`,
+      };
+    }
+    if (options.settleOlder !== undefined) {
+      const as = options.settleOlder;
+      const why = needWhy(options.why);
+      const count = plan.older.notShown + plan.newer.notShown;
+      const words = `${count} effects whose money is from before and which FileMaker does not show are settled as ${as}, by your word.`;
+      if (!(await confirmPlan(words, asked)))
+        return { fine: false, timeZone, json: { settled: 0 }, text: () => 'Nothing was changed.' };
+      const settled = await settleOlderEffects(database, { as, by: operatorAtKeyboard(), why });
+      return {
+        fine: true,
+        timeZone,
+        json: { settled, as },
+        text: (output) => `${output.dress('fine', 'Settled:')} ${settled} as ${as}.`,
+      };
+    }
+    return { fine: true, timeZone, json: plan, text: (output) => describe(plan, output) };
+  });
+}
+
+export function addGolive(program: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {
+  program
+    .command('golive')
+    .summary('the moment from which the bridge acts, beside an older handler')
+    .description(
+      'Without --at: how the cut-over stands, changing nothing. With --at: from that moment on the bridge acts, and the older handler does not. Money from before is asked about and never run by itself. The path is in docs/cut-over.md.',
+    )
+    .addOption(momentOption('--at <moment>', 'money from this moment on is the bridge’s'))
+    .addOption(
+      new Option('--settle-older <decision>', 'all that FileMaker did not show counts as this')
+        .choices(['done', 'cancelled'])
+        .conflicts('at'),
+    )
+    .option('--why <text>', 'the reason, kept with your name in the audit table')
+    .addOption(yesOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        './bridge golive',
+        './bridge golive --at 2026-11-30T22:00:00Z --why "the old handler is off"',
+        './bridge golive --settle-older done --why "booked by the old handler, seen by Ada"',
+      ),
+    )
+    .action((options: Options) => report(() => run(options)));
+}
