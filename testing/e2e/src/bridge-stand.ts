@@ -32,7 +32,8 @@ export interface BridgeStand {
   filemaker: SimulatorControl;
   ingress: RunningProcess;
   workers: RunningProcess[];
-  startWorker(): Promise<RunningProcess>;
+  /** With these values instead of the stand's own. */
+  startWorker(values?: Record<string, string>): Promise<RunningProcess>;
   /** The control room, not started by itself. Ends with the stand. */
   startScheduler(values?: Record<string, string>): Promise<RunningApp>;
   filemakerBooks(): Promise<FileMakerBooks>;
@@ -90,8 +91,8 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
     };
     const { process: ingress, url: ingressUrl = '' } = await start('ingress', { HOST: '127.0.0.1', PORT: '0' });
     const workers: RunningProcess[] = [];
-    const startWorker = async (): Promise<RunningProcess> => {
-      const { process: worker } = await start('worker');
+    const startWorker = async (values: Record<string, string> = {}): Promise<RunningProcess> => {
+      const { process: worker } = await start('worker', values);
       workers.push(worker);
       return worker;
     };

@@ -58,12 +58,23 @@ export function compareTyped(
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** The text that a whole field has to hold, in lower case; undefined: the criterion says something else. */
+export function wholeFieldText(text: string, context: CriterionContext): string | undefined {
+  const trimmed = text.trimStart().replace(/(?<!\\)\s+$/u, '');
+  if (!trimmed.startsWith('==') || context.type === 'number') return undefined;
+  const pattern = trimmed.slice(2);
+  if (pattern === '' || hasWildcard(pattern)) return undefined;
+  return pattern.replace(/\\(.)/gsu, '$1').toLowerCase();
+}
+
+const hasWildcard = (pattern: string): boolean => /(^|[^\\])(\\\\)*[@#*"]/su.test(pattern);
+
 function wholeField(pattern: string, context: CriterionContext): Criterion {
   if (pattern === '') return (value) => value === '';
   if (context.type === 'number' && /^-?\d+(\.\d+)?$/.test(pattern)) {
     return (value) => value !== '' && Number(value) === Number(pattern);
   }
-  if (!/(^|[^\\])(\\\\)*[@#*"]/su.test(pattern)) {
+  if (!hasWildcard(pattern)) {
     const wanted = folded(pattern.replace(/\\(.)/gsu, '$1'), context);
     return (value) => folded(value, context) === wanted;
   }

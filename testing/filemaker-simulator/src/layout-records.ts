@@ -1,6 +1,6 @@
 import type { Layout } from './database-file';
 import { FileMakerError } from './filemaker-error';
-import { type Criterion, type CriterionContext, compareTyped, parseCriterion } from './find-criterion';
+import { type Criterion, type CriterionContext, compareTyped, parseCriterion, wholeFieldText } from './find-criterion';
 import type { FieldType, FieldValues, StoredRecord } from './table';
 
 /** How values look in an answer. `dates` is the API's `dateformats`: 0 US, 1 file locale (here also US), 2 ISO 8601. */
@@ -53,12 +53,24 @@ export function showRecord(layout: Layout, record: StoredRecord, format: ValueFo
 export function findRecords(layout: Layout, request: FindRequest): StoredRecord[] {
   const requests = request.query.map((entry) => readFindObject(layout, entry, request));
   if (requests.length === 0 || requests.every(({ criteria }) => criteria.length === 0)) throw new FileMakerError(400);
+  const found = new Set<string>();
+  const candidates = requests.map(({ omit, criteria }) => (omit ? undefined : candidatesOf(layout, criteria)));
+  if (candidates.every((some) => some !== undefined)) {
+    const matching = candidates.flatMap((some, at) =>
+      some.filter((record) =>
+        requests[at]?.criteria.every(({ field, meets }) => meets(record.values[field] ?? '', false)),
+      ),
+    );
+    for (const { recordId } of matching) found.add(recordId);
+    if (found.size === 0) throw new FileMakerError(401);
+    return inOrder(matching);
+  }
   const everything = layout.table.all();
   const repeats = new Map<string, ReadonlySet<string>>();
   for (const { criteria } of requests) {
     for (const { field, duplicates } of criteria) if (duplicates) repeats.set(field, repeatedValues(everything, field));
   }
-  const found = new Set<string>(requests[0]?.omit === true ? everything.map((record) => record.recordId) : []);
+  if (requests[0]?.omit === true) for (const { recordId } of everything) found.add(recordId);
   for (const { omit, criteria } of requests) {
     for (const record of everything) {
       const fits = criteria.every(({ field, meets }) => {
@@ -72,6 +84,24 @@ export function findRecords(layout: Layout, request: FindRequest): StoredRecord[
   }
   if (found.size === 0) throw new FileMakerError(401);
   return everything.filter((record) => found.has(record.recordId));
+}
+
+/** The few records that can meet the criteria, where one of them asks for the whole text of a unique field. */
+function candidatesOf(layout: Layout, criteria: ReadFindObject['criteria']): StoredRecord[] | undefined {
+  // Whether a value stands twice only the whole table tells.
+  if (criteria.some(({ duplicates }) => duplicates)) return undefined;
+  for (const { field, whole } of criteria) {
+    const some = whole === undefined ? undefined : layout.table.withFolded(field, whole);
+    if (some !== undefined) return some;
+  }
+  return undefined;
+}
+
+/** Each once, in the order of the table: by creation. */
+function inOrder(records: readonly StoredRecord[]): StoredRecord[] {
+  return [...new Map(records.map((record) => [record.recordId, record])).values()].sort(
+    (left, right) => Number(left.recordId) - Number(right.recordId),
+  );
 }
 
 export function sortRecords(
@@ -120,7 +150,13 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 
 interface ReadFindObject {
   readonly omit: boolean;
-  readonly criteria: readonly { readonly field: string; readonly meets: Criterion; readonly duplicates: boolean }[];
+  readonly criteria: readonly {
+    readonly field: string;
+    readonly meets: Criterion;
+    readonly duplicates: boolean;
+    /** The text of a criterion for a whole field, in lower case. */
+    readonly whole: string | undefined;
+  }[];
 }
 
 function readFindObject(layout: Layout, entry: unknown, request: FindRequest): ReadFindObject {
@@ -136,7 +172,9 @@ function readFindObject(layout: Layout, entry: unknown, request: FindRequest): R
       today: request.today,
     };
     const text = String(criterion);
-    return text.trim() === '' ? [] : [{ field, meets: parseCriterion(text, context), duplicates: text.trim() === '!' }];
+    if (text.trim() === '') return [];
+    const whole = wholeFieldText(text, context);
+    return [{ field, meets: parseCriterion(text, context), duplicates: text.trim() === '!', whole }];
   });
   return { omit: String(omit) === 'true', criteria };
 }

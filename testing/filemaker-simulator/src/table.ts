@@ -37,12 +37,18 @@ export class Table {
   readonly fields: ReadonlyMap<string, Field>;
   readonly #records = new Map<string, StoredRecord>();
   readonly #holdersByField = new Map<string, Map<string, Set<string>>>();
+  /** The same without regard for case: a find need not read the whole table for a value of a unique field. */
+  readonly #holdersByFolded = new Map<string, Map<string, Set<string>>>();
   #nextRecordId = 1;
 
   constructor(name: string, fields: readonly Field[]) {
     this.name = name;
     this.fields = new Map(fields.map((field) => [field.name, field]));
-    for (const field of fields) if (field.unique !== undefined) this.#holdersByField.set(field.name, new Map());
+    for (const field of fields) {
+      if (field.unique === undefined) continue;
+      this.#holdersByField.set(field.name, new Map());
+      this.#holdersByFolded.set(field.name, new Map());
+    }
   }
 
   get size(): number {
@@ -64,6 +70,13 @@ export class Table {
     return [...(holders.get(value) ?? [])].flatMap((id) => this.#records.get(id) ?? []);
   }
 
+  /** Records whose field holds this text in lower case, in the order of the table; undefined: only reading all can tell. */
+  withFolded(fieldName: string, folded: string): StoredRecord[] | undefined {
+    const holders = this.#holdersByFolded.get(fieldName);
+    if (holders === undefined) return undefined;
+    return [...(holders.get(folded) ?? [])].flatMap((id) => this.#records.get(id) ?? []);
+  }
+
   takeRecordId(): string {
     return String(this.#nextRecordId++);
   }
@@ -76,8 +89,7 @@ export class Table {
   put(record: StoredRecord): void {
     this.#forget(record.recordId);
     this.#records.set(record.recordId, record);
-    for (const [fieldName, holders] of this.#holdersByField) {
-      const value = record.values[fieldName] ?? '';
+    for (const { holders, value } of this.#places(record)) {
       const ids = holders.get(value) ?? new Set();
       holders.set(value, ids.add(record.recordId));
     }
@@ -90,19 +102,28 @@ export class Table {
 
   clear(): void {
     this.#records.clear();
-    for (const holders of this.#holdersByField.values()) holders.clear();
+    for (const holders of [...this.#holdersByField.values(), ...this.#holdersByFolded.values()]) holders.clear();
     this.#nextRecordId = 1;
   }
 
   #forget(recordId: string): void {
     const old = this.#records.get(recordId);
     if (old === undefined) return;
-    for (const [fieldName, holders] of this.#holdersByField) {
-      const value = old.values[fieldName] ?? '';
+    for (const { holders, value } of this.#places(old)) {
       const ids = holders.get(value);
       ids?.delete(recordId);
       if (ids?.size === 0) holders.delete(value);
     }
+  }
+
+  /** Where a record stands in the indexes. */
+  #places({ values }: StoredRecord): { holders: Map<string, Set<string>>; value: string }[] {
+    const exact = [...this.#holdersByField].map(([name, holders]) => ({ holders, value: values[name] ?? '' }));
+    const folded = [...this.#holdersByFolded].map(([name, holders]) => ({
+      holders,
+      value: (values[name] ?? '').toLowerCase(),
+    }));
+    return [...exact, ...folded];
   }
 }
 

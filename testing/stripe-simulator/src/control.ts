@@ -77,6 +77,7 @@ export const schemas = {
     enabledEvents: z.array(z.string()).optional(),
     apiVersion: z.string().nullable().optional(),
     audience: z.enum(['own', 'connected', 'both']).optional(),
+    metadata: z.record(z.string(), z.string()).optional(),
   }),
   endpointChange: z.strictObject({
     url: z.url().optional(),

@@ -23,8 +23,8 @@ export interface EndpointDraft {
   metadata?: Record<string, string> | undefined;
 }
 
-/** An endpoint's API version is fixed when it is made; everything else can change. */
-export type EndpointChange = Omit<EndpointDraft, 'url' | 'apiVersion' | 'metadata'> & {
+/** An endpoint's API version is fixed when it is made; everything else can change. Metadata are joined; an empty text takes a key away. */
+export type EndpointChange = Omit<EndpointDraft, 'url' | 'apiVersion'> & {
   url?: string | undefined;
   disabled?: boolean | undefined;
 };
@@ -66,6 +66,10 @@ export class Endpoints {
     if (change.secrets !== undefined) endpoint.secrets = change.secrets;
     if (change.audience !== undefined) endpoint.audience = change.audience;
     if (change.description !== undefined) endpoint.value.description = change.description;
+    if (change.metadata !== undefined) {
+      const joined = { ...endpoint.value.metadata, ...change.metadata };
+      endpoint.value.metadata = Object.fromEntries(Object.entries(joined).filter(([, value]) => value !== ''));
+    }
     if (change.disabled !== undefined) endpoint.value.status = change.disabled ? 'disabled' : 'enabled';
     return endpoint;
   }

@@ -1,5 +1,6 @@
 import type { Suite } from '../suite';
 import { ARRANGEMENTS } from './arrangements';
+import { endpointCases } from './endpoint-cases';
 import { errorsAndListsCases } from './errors-and-lists-cases';
 import { eventCases } from './event-cases';
 import { redactStripe } from './redact-stripe';
@@ -11,7 +12,7 @@ export const stripeSuite: Suite = {
   name: 'stripe',
   basePath: '/v1',
   codePath: 'error.code',
-  cases: [...errorsAndListsCases, ...sessionCases, ...eventCases],
+  cases: [...errorsAndListsCases, ...sessionCases, ...eventCases, ...endpointCases],
   needs: {
     restrictedKey: 'STRIPE_RESTRICTED_KEY: a restricted key that may read Checkout Sessions and nothing else',
     receiverUrl:

@@ -85,6 +85,7 @@ export const accountRoutes: Route[] = [
         enabledEvents: call.parameters.texts('enabled_events'),
         disabled: call.parameters.flag('disabled'),
         description: call.parameters.text('description'),
+        metadata: call.parameters.metadataChange(),
       });
       return toJson(changed.value);
     },

@@ -64,10 +64,15 @@ export class Parameters {
 
   /** A `metadata[key]=value` map; an empty text takes the key away, as at Stripe. */
   metadata(): Record<string, string> {
+    return Object.fromEntries(Object.entries(this.metadataChange() ?? {}).filter(([, value]) => value !== ''));
+  }
+
+  /** The same for a change: undefined leaves all of them as they are. */
+  metadataChange(): Record<string, string> | undefined {
     const value = this.form.metadata;
-    if (!isForm(value)) return {};
+    if (!isForm(value)) return undefined;
     return Object.fromEntries(
-      Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string' && pair[1] !== ''),
+      Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
     );
   }
 
