@@ -292,6 +292,64 @@ const ourCodes = [
       ],
     },
   },
+  {
+    title: 'Recovery, replay and going live',
+    intro: 'Codes of events, effects and plans that a person has ordered or that recovery has brought.',
+    codes: {
+      BEFORE_GO_LIVE: [
+        'Money from before the bridge went live (`./bridge golive`), and FileMaker does not show that it has happened. Parked, never sent by itself.',
+        'Look at the invoice. Done by the older handler: resolve as done. Otherwise as again, or all at once with `./bridge golive --settle-older`.',
+      ],
+      LANE_BUSY: [
+        'Another effect of the same invoice is on its way, because a person released this one meanwhile. Nothing was sent.',
+        nothing,
+      ],
+      CHANGED_SINCE: [
+        'What would be sent now is not what the plan had shown. Nothing was sent.',
+        'Plan anew: `./bridge replay … --dry-run`.',
+      ],
+      NAMES_ANOTHER_INVOICE: [
+        'The Session names another invoice than the one a person gave. Nothing was sent.',
+        'Leave out --invoice, or say why with `--override --why "…"`.',
+      ],
+      FETCH_FAILED: [
+        'The list of events could not be read for a fault of the bridge. The mark stays where it was.',
+        'It is tried again each time. When it stays, look at the worker’s log.',
+      ],
+      PREVIEW_FAILED: [
+        'What a replay would do with this payment could not be found out, for a fault of the bridge. Nothing is sent.',
+        'Look at the worker’s log, then plan anew.',
+      ],
+      REPLAY_FAULT: [
+        'A plan stopped for a fault of the bridge; it keeps its place, and nothing is sent twice.',
+        'Look at the worker’s log, then go on: `./bridge replay --resume PLAN`.',
+      ],
+    },
+  },
+  {
+    title: 'Why a reconciliation waits or failed',
+    intro:
+      'Codes of runs (`./bridge reconcile`, table `reconciliation.runs`). A run that waits keeps its place; a failed one moves no window, so that the next one looks at its time again.',
+    codes: {
+      STRIPE_ALLOWANCE: [
+        'Nine tenths of the reads that Stripe allows the account in 30 days are used; runs of the clock rest, a person’s run does not.',
+        'Look at what else reads with this account. Set STRIPE_READS_PER_MONTH when Stripe has granted more, or give the frequent passes longer periods (`schedules` in the YAML file).',
+      ],
+      STRIPE_READS_WAITING: [
+        'More reads wait for the shared budget in one worker than it will serve in time.',
+        'Goes on by itself. When it is always so, raise STRIPE_READS_PER_SECOND as far as Stripe allows.',
+      ],
+      WORKER_STOPS: ['The worker was stopped in the middle; another one goes on.', nothing],
+      RECONCILE_FAILED: [
+        'A fault of the bridge; after five in a row without a page in between the run has failed.',
+        'Look at the worker’s log of that time. The next run by the clock begins anew where the last finished one ended.',
+      ],
+      PASS_NOT_HERE: [
+        'A person wanted a pass of a flow that is off, or that this build does not have.',
+        'Name the flow in FLOWS, or update the workers.',
+      ],
+    },
+  },
 ];
 
 module.exports = { ourCodes };

@@ -1,6 +1,6 @@
 // Copies what runs, and nothing else, from a compiled tree into the pruned one of an image:
 //   node copy-runtime-files.mjs <compiled tree> <tree with the package.json files of production>
-// What runs: `dist` and `assets` of every workspace, migrations (.sql) and Redis scripts (.lua).
+// What runs: `dist`, `assets` and `runbooks` of every workspace, migrations (.sql) and Redis scripts (.lua).
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -18,7 +18,7 @@ function filesUnder(folder) {
   });
 }
 
-const runs = (file) => (/^(dist|assets)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file));
+const runs = (file) => (/^(dist|assets|runbooks)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file));
 
 const workspaces = filesUnder(production)
   .filter((file) => file.endsWith('/package.json'))
