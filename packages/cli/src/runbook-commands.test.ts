@@ -1,4 +1,6 @@
-// What runbooks, the doctor and the status tell people to type can be typed.
+// What runbooks, README and docs tell people to type can be typed.
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { findRunbook, listRunbooks } from '@bridge/operations';
 import { CommanderError } from 'commander';
 import { createProgram } from './create-program';
@@ -54,4 +56,37 @@ test('a page that a page names is there', () => {
     return command === 'runbook' && cause !== undefined ? [cause] : [];
   });
   expect(named.filter((cause) => !cause.startsWith('<') && findRunbook(cause) === undefined)).toEqual([]);
+});
+
+/** The README's table of commands says `list|show` and `[--since ISO]`: each way through it leads to a command. */
+function waysThrough(line: string): string[] {
+  const words =
+    line
+      .split(/\s{2,}|\s#/, 1)[0]
+      ?.split(' ')
+      .slice(1) ?? [];
+  const end = words.findIndex((word) => !/^[a-z]+([|][a-z]+)*$/.test(word));
+  return (end === -1 ? words : words.slice(0, end)).reduce<string[]>(
+    (ways, word) => ways.flatMap((way) => word.split('|').map((one) => `${way} ${one}`)),
+    ['./bridge'],
+  );
+}
+const isOutline = (line: string): boolean => /[|[…]|\b[A-Z]{2,}\b/.test(line.replace(/"[^"]*"/g, '""'));
+const root = join(__dirname, '../../..');
+const pages = globSync(['README.md', 'CONTRIBUTING.md', 'docs/*.md', 'filemaker/*.md'], { cwd: root });
+const typed = pages.flatMap((page) =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/^ *(?:\$ )?(?:sudo -u bridge )?(\.\/bridge [^\n]+)$/gm)].map(
+    ([, line = '']) => line.replace(/\s+#.*$/, ''),
+  ),
+);
+
+test('README, CONTRIBUTING and docs have commands to look at', () => {
+  expect(typed.length).toBeGreaterThan(40);
+});
+
+test.each([...new Set(typed)])('a page says %s', async (line) => {
+  if (!isOutline(line)) return expect(await refusal(line.replace(/\s{2,}.*$| [>|&].*$/, ''))).toBeUndefined();
+  const ways = waysThrough(line);
+  expect(ways.length).toBeGreaterThan(0);
+  for (const way of ways) expect([way, await refusal(`${way} --help`)]).toEqual([way, undefined]);
 });
