@@ -18,7 +18,8 @@ function filesUnder(folder) {
   });
 }
 
-const runs = (file) => (/^(dist|assets|runbooks)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file));
+const runs = (file) =>
+  /^(dist|assets|runbooks)\//.test(file) ? !forDevelopment.test(file) : sourcesThatRun.test(file);
 
 const workspaces = filesUnder(production)
   .filter((file) => file.endsWith('/package.json'))

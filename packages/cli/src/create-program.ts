@@ -52,21 +52,30 @@ export function createProgram(report: (work: () => Promise<CommandResult>) => Pr
   addStatus(program, report);
   addDoctor(program, report);
   addRunbook(program, report);
-  const events = program.command('events').description('What arrived from Stripe.');
+  const events = program.command('events').summary('what arrived from Stripe').description('What arrived from Stripe.');
   addEventsList(events, report);
   addEventsShow(events, report);
   addEventsReprocess(events, report);
   addEventsRejections(events, report);
-  const effects = program.command('effects').description('What is owed to FileMaker and others.');
+  const effects = program
+    .command('effects')
+    .summary('what is owed to FileMaker and others')
+    .description('What is owed to FileMaker and others.');
   addEffectsList(effects, report);
   addEffectsShow(effects, report);
   addEffectsResolve(effects, report);
-  const filemaker = program.command('filemaker').description('The FileMaker Server behind it.');
+  const filemaker = program
+    .command('filemaker')
+    .summary('the FileMaker Server behind it')
+    .description('The FileMaker Server behind it.');
   addFileMakerCheck(filemaker, report);
   addFileMakerSessions(filemaker, report);
   addProve(program, report);
   addReconcile(program, report);
-  const findings = program.command('findings').description('Where Stripe, our records and FileMaker differ.');
+  const findings = program
+    .command('findings')
+    .summary('where Stripe, our records and FileMaker differ')
+    .description('Where Stripe, our records and FileMaker differ.');
   addFindingsList(findings, report);
   addFindingsShow(findings, report);
   addFindingsAccept(findings, report);
@@ -75,7 +84,10 @@ export function createProgram(report: (work: () => Promise<CommandResult>) => Pr
   addReport(program, report);
   addPause(program, report);
   addResume(program, report);
-  const user = program.command('user').description('Who may log in at the console.');
+  const user = program
+    .command('user')
+    .summary('who may log in at the console')
+    .description('Who may log in at the console.');
   addUserAdd(user, report);
   addUserList(user, report);
   addGolive(program, report);
