@@ -135,6 +135,9 @@ const statusSchema = z.strictObject({
         openFindings: z.array(z.strictObject({ currency: z.string(), count: z.int(), amount: z.number() })),
         pulledAt: iso.nullable(),
         lastClosedDay: z.string().nullable(),
+        unsentLetter: z
+          .strictObject({ day: z.string(), code: z.string().nullable(), detail: z.string().nullable() })
+          .nullable(),
       }),
     })
     .nullable(),

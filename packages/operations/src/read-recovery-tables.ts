@@ -29,6 +29,8 @@ export interface RecoveryFigures {
   pulledAt: Date | null;
   /** `2026-11-22`; null: none was closed yet. */
   lastClosedDay: string | null;
+  /** The newest letter about a closed day that did not reach anybody for sure, of the last week; null: there is none. */
+  unsentLetter: { day: string; code: string | null; detail: string | null } | null;
 }
 
 async function isThere(database: Database, table: string): Promise<boolean> {
@@ -37,17 +39,19 @@ async function isThere(database: Database, table: string): Promise<boolean> {
 }
 
 export async function readRecoveryFigures(database: Database): Promise<RecoveryFigures> {
-  const [passes, openFindings, fetched, lastClosedDay] = await Promise.all([
+  const [passes, openFindings, fetched, lastClosedDay, unsentLetter] = await Promise.all([
     readPasses(database),
     readOpenFindings(database),
     readFetch(database),
     readLastClosedDay(database),
+    readUnsentLetter(database),
   ]);
   return {
     passes,
     openFindings,
     pulledAt: fetched?.delivery === 'pull' ? fetched.at : null,
     lastClosedDay,
+    unsentLetter,
   };
 }
 
@@ -90,4 +94,20 @@ async function readLastClosedDay(database: Database): Promise<string | null> {
     sql`select max(day)::text as day from operations.days`,
   );
   return row?.day ?? null;
+}
+
+/** A letter that waits for a mail server is tried again for hours; then people should know. */
+const LETTER_LATE_MINUTES = 120;
+
+async function readUnsentLetter(database: Database): Promise<RecoveryFigures['unsentLetter']> {
+  if (!(await isThere(database, 'operations.day_mails'))) return null;
+  const row = await oneRow<{ day: string; code: string | null; detail: string | null }>(
+    database.executor,
+    sql`select day::text as day, code, detail from operations.day_mails
+        where owed_at > clock_timestamp() - interval '7 days'
+          and (state in ('refused', 'unheard')
+            or (state = 'owed' and owed_at < clock_timestamp() - make_interval(mins => ${LETTER_LATE_MINUTES})))
+        order by day desc, recipients limit 1`,
+  );
+  return row ?? null;
 }

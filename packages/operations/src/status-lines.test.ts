@@ -20,6 +20,7 @@ const calm: StatusFigures = {
     openFindings: [],
     pulledAt: null,
     lastClosedDay: null,
+    unsentLetter: null,
   },
 };
 const reconciled = 'Reconciliation of invoices: recent 3 min ago.';
@@ -269,6 +270,19 @@ describe('what looks for missed webhooks', () => {
       tone: 'waits',
       sentence: 'Reconciliation has 7 open findings: 5,000 JPY and 7,380.00 USD at risk.',
       next: './bridge findings list',
+    });
+  });
+
+  test('a letter that nobody got for sure is told, with the command that shows the day', () => {
+    const unsentLetter = {
+      day: '2026-11-21',
+      code: 'MAIL_REFUSED',
+      detail: 'The mail server refused the letter (550)',
+    };
+    expect(lines(recovery({ unsentLetter }))[0]).toEqual({
+      tone: 'waits',
+      sentence: 'The letter about 2026-11-21 was not sent for sure: The mail server refused the letter (550).',
+      next: './bridge close 2026-11-21',
     });
   });
 

@@ -134,7 +134,7 @@ const RECONCILED_LATE_SECONDS = 3_600;
 
 /** What looks for missed webhooks, what it has found, and the last day that was closed. */
 function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[] {
-  const { passes, openFindings, pulledAt, lastClosedDay } = recovery;
+  const { passes, openFindings, pulledAt, lastClosedDay, unsentLetter } = recovery;
   const lines: Line[] = [];
   if (openFindings.length > 0) {
     const count = openFindings.reduce((sum, one) => sum + one.count, 0);
@@ -146,6 +146,14 @@ function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[]
       sentence: `Reconciliation has ${count} open ${count === 1 ? 'finding' : 'findings'}${money.length === 0 ? '' : `: ${money.join(' and ')} at risk`}.`,
       next: './bridge findings list',
       cause: 'FINDINGS_OPEN',
+    });
+  }
+  if (unsentLetter !== null) {
+    lines.push({
+      tone: 'waits',
+      sentence: `The letter about ${unsentLetter.day} was not sent for sure${unsentLetter.detail === null ? '' : `: ${unsentLetter.detail}`}.`,
+      next: `./bridge close ${unsentLetter.day}`,
+      cause: 'LETTER_NOT_SENT',
     });
   }
   const ago = (then: Date): string => `${spell((at.getTime() - then.getTime()) / 1_000)} ago`;
