@@ -16,13 +16,13 @@ import {
   type TroubleRequest,
 } from '@bridge/filemaker-simulator';
 import { createGates, type Gates, gatesMigrations } from '@bridge/gates';
+import { createSessionOpener } from '@bridge/operations';
 import { createLeaseRelay, createSessionPool, type SessionPool, sessionPoolMigrations } from '@bridge/session-pool';
 import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { createFileMakerScriptPerformer, type FileMakerScriptOptions } from '../src/performers/filemaker-script';
 import type { ScriptTarget } from '../src/performers/script-target';
-import { createSessionOpener } from '@bridge/operations';
 
 export const SCRIPT = 'STRIPE_PAYMENTLINK_SUCCESS';
 export const INVOICE = '18637';
