@@ -239,6 +239,24 @@ test('a database that is behind its witness was restored: what is fetched then m
   expect(await fetching(stripe)).toMatchObject({ recovering: true });
 });
 
+test('of several groups of types one has more than a run may read: run by run all of it comes in', async () => {
+  const types = Array.from({ length: 21 }, (_, index) => `type.${String(index).padStart(2, '0')}`);
+  const many: Listed[] = [
+    ...Array.from({ length: 12 }, (_, at) => ({
+      id: `evt_many_${at}`,
+      created: secondsAgo(12_000 - at * 1_000),
+      type: 'type.00',
+    })),
+    { id: 'evt_other', created: secondsAgo(100), type: 'type.20' },
+  ];
+  const wants = new Set(types);
+  const runs: (boolean | undefined)[] = [];
+  do runs.push((await fetching(stripeWith(many), { wants, pagesMax: 2 }))?.more);
+  while (runs.at(-1) === true && runs.length < 20);
+  expect(runs.at(-1)).toBe(false);
+  expect(await inboxRows()).toHaveLength(many.length);
+});
+
 test('more than 20 wanted types are asked for in groups, and the mark waits for all of them', async () => {
   const types = Array.from({ length: 45 }, (_, index) => `type.${index}`);
   const listed = types.map((type, index) => ({ id: `evt_${index}`, created: secondsAgo(2_000 - index * 10), type }));

@@ -148,33 +148,42 @@ async function readWindow(
 ): Promise<void> {
   const groups = groupsOf([...options.wants].sort());
   const window = { since: toSeconds(since), until: until === undefined ? undefined : toSeconds(until) };
-  let last: Date | undefined;
+  /** The newest event of all, and how far each group came whose pages were not all read. */
+  let newest: Date | undefined;
+  const brokenOff: (Date | undefined)[] = [];
   for (const types of groups) {
     const walk = oldestFirst(askerOf(options.listEvents, types), window, {
       now: toSeconds(now),
       pagesMax: options.pagesMax ?? PAGES_MAX,
     });
+    let reached: Date | undefined;
     for (;;) {
       const next = await walk.next();
       if (next.done === true) {
-        told.more ||= !next.value.complete;
+        if (!next.value.complete) brokenOff.push(reached);
         break;
       }
       const stored = await storePage(options, next.value, told.recovering, groups.length === 1);
-      last = stored.newest === undefined ? last : later(stored.newest, last ?? stored.newest);
+      if (stored.newest !== undefined) reached = later(stored.newest, reached ?? stored.newest);
       told.listed += next.value.length;
       told.recorded += stored.recorded.filter(({ outcome }) => outcome === 'new').length;
       await options.onRecorded?.(stored.recorded);
     }
+    if (reached !== undefined) newest = later(reached, newest ?? reached);
   }
-  // Several groups of types share one mark: it moves when all of them have been read.
-  if (groups.length > 1 && !told.more && last !== undefined) {
-    const reachedAt = last;
+  told.more ||= brokenOff.length > 0;
+  // Several groups of types share one mark: it moves as far as all of them have been read.
+  const reachedAt = brokenOff.length === 0 ? newest : earliest(brokenOff);
+  if (groups.length > 1 && reachedAt !== undefined) {
     await options.database.transaction((tx) =>
       options.watermarks.advance(tx, { reachedAt, delivery: options.delivery }),
     );
   }
 }
+
+/** Undefined where one of them is. */
+const earliest = (dates: readonly (Date | undefined)[]): Date | undefined =>
+  dates.includes(undefined) ? undefined : new Date(Math.min(...dates.map((date) => Number(date))));
 
 async function storePage(
   options: FetchEventsOptions,

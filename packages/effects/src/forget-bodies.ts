@@ -5,6 +5,10 @@ import type { EffectState } from './effect';
 /** Ids by which an effect's subject may name what it is about. */
 const ID_FIELDS = ['checkoutSessionId', 'paymentIntentId', 'chargeId', 'refundId', 'disputeId'] as const;
 
+/** What stays of a result: who decided, since that person's word stands against the peer's books. Not why: it is free text. */
+const keptOfResult = sql`case when result ? 'resolvedBy' then jsonb_build_object('resolvedBy', result -> 'resolvedBy') end`;
+const holdsBody = sql`(body is not null or result is distinct from ${keptOfResult})`;
+
 export interface TracedEffect {
   id: string;
   title: string;
@@ -31,7 +35,7 @@ export async function traceEffects(
           where id > ${page.after}::bigint order by id limit ${page.limit})
         select (select max(id)::text from page) as last,
           (select json_agg(json_build_object('id', id::text, 'title', title, 'state', state,
-              'checkoutSessionId', subject ->> 'checkoutSessionId', 'holdsBody', body is not null or result is not null) order by id)
+              'checkoutSessionId', subject ->> 'checkoutSessionId', 'holdsBody', ${holdsBody}) order by id)
            from page
            where exists (select 1 from unnest(${sql.param(ID_FIELDS)}::text[]) as f (field)
                 where subject ->> f.field = any(${sql.param(traces.objectIds)}::text[]))
@@ -42,13 +46,16 @@ export async function traceEffects(
   return { found: row?.found ?? [], ...(last === undefined ? {} : { last }) };
 }
 
-/** Erases the bodies and the peer's answers of these effects, as far as they are settled; the SHA-256 stays. Returns how many. */
+/**
+ * Erases the bodies and the peer's answers of these effects, as far as they are settled. The SHA-256 stays, and who decided
+ * where a person did. Returns how many.
+ */
 export async function forgetEffects(tx: Executor, ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0;
   return changed(
     tx,
-    sql`update effects.effects set body = null, result = null,
+    sql`update effects.effects set body = null, result = ${keptOfResult},
           body_sha256 = case when body is null then body_sha256 else sha256(body) end
-        where id = any(${sql.param(ids)}::bigint[]) and state in ('done', 'cancelled') and (body is not null or result is not null)`,
+        where id = any(${sql.param(ids)}::bigint[]) and state in ('done', 'cancelled') and ${holdsBody}`,
   );
 }
