@@ -355,7 +355,7 @@ const TEXTS = {
   ],
   PEOPLE_WAITED_FOR: [
     'note',
-    '{about} wait for a person.',
+    'For a person to decide: {about}.',
     'Each is a payment that FileMaker may not know.',
     './bridge status',
   ],
