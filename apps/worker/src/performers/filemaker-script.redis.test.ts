@@ -237,9 +237,9 @@ describe('a FileMaker that refuses', () => {
     const bench = await setup();
     await bench.settle(await bench.plan());
     const id = await bench.plan();
-    const { look } = createFileMakerProbe({ client: bench.client, pool: bench.pool, leaseWaitMs: 500 });
+    const { look } = createFileMakerProbe({ client: bench.client, pool: bench.pool, leaseWaitMs: 2_000 });
     await bench.control('/databases/Shop/close', { code: '802' });
-    for (let turns = 0; turns < 5 && (await bench.scopesClosed()).length === 0; turns += 1) await bench.turn(id);
+    for (let turns = 0; turns < 20 && (await bench.scopesClosed()).length === 0; turns += 1) await bench.turn(id);
     expect(await bench.scopesClosed()).toEqual(['circuit filemaker PEER_AWAY']);
     await expect(look()).rejects.toThrow();
     await bench.control('/databases/Shop/open', {});
