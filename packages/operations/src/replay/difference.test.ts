@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { changeText, differenceOf, differenceOfBodies, type FieldChange } from './difference';
 
-const json = fc.jsonValue({ maxDepth: 4 });
+/** What JSON can carry: it knows one zero. */
+const json = fc.jsonValue({ maxDepth: 4 }).map((value): unknown => JSON.parse(JSON.stringify(value)));
 const at = (value: unknown, step: string | number): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, step)
     ? (value as Record<string | number, unknown>)[step]
@@ -41,9 +42,7 @@ test('a payload differs from itself nowhere, in whatever order its fields stand'
 
 test('two payloads that differ are told apart, and two that tell no difference are the same', () => {
   fc.assert(
-    fc.property(json, json, (one, other) => {
-      // JSON knows one zero.
-      const [before, after] = [JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other))] as unknown[];
+    fc.property(json, json, (before, after) => {
       expect(differenceOf(before, after).length === 0).toBe(same(before, after));
     }),
   );
