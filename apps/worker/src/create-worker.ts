@@ -2,79 +2,43 @@ import { registerWorker } from '@bridge/claims';
 import type { ConfigByRole } from '@bridge/config';
 import { assertMigrated, createDatabase, migrate } from '@bridge/database';
 import { createEffectEngine, createEffectStore, createWaitingEffects, type TurnEnding } from '@bridge/effects';
-import { createFileMakerClient } from '@bridge/filemaker-client';
-import { createRoad, type RoadEnding } from '@bridge/flow';
+import { createRoad } from '@bridge/flow';
 import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
 import { createGates } from '@bridge/gates';
 import { createInbox } from '@bridge/inbox';
 import { confirmPeer, fingerprint, noteFirstLive, readInstallation } from '@bridge/installation';
-import {
-  createJobWorker,
-  createProducer,
-  effectJob,
-  eventJob,
-  type JobEnding,
-  type QueueName,
-  queuePrefix,
-} from '@bridge/jobs';
+import { createJobWorker, createProducer, effectJob, eventJob, type QueueName, queuePrefix } from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
-import { allMigrations, createSessionOpener, sessionTokenKeys } from '@bridge/operations';
-import { createLeaseRelay, createSessionPool, TURN_WAIT_MS } from '@bridge/session-pool';
-import { createStripeClient, type StripeClient } from '@bridge/stripe-client';
+import { allMigrations } from '@bridge/operations';
+import { createLeaseRelay, TURN_WAIT_MS } from '@bridge/session-pool';
 import { startAsking } from './asking';
 import { createDayCloser } from './close-days';
-import { confirmReturnedStripe, confirmStripeAtStart } from './confirm-stripe-account';
-import { createFileMakerProbe } from './filemaker-probe';
+import { connectFileMaker } from './connect-filemaker';
+import { connectStripe, stripePeer } from './connect-stripe';
 import { createScriptTargets } from './freeze-script-target';
 import { watchGates } from './gate-watch';
+import { effectJobEnding, eventJobEnding } from './job-endings';
 import { watchJobs } from './job-watch';
 import { createBatchedFind } from './performers/batched-find';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
 import { createRecoveryPeers } from './reconcile/recovery-peers';
-import { countStripeCall } from './reconcile/run-calls';
 import { startReconciling } from './reconcile/start-reconciling';
 import { cautionFor, watchRecoveryStart } from './recovery-start';
 import { settledWithin } from './repeat';
 import { createOrderOf } from './replay/order-of';
 import { startReplays } from './replay/start-replays';
 import { startRounds } from './start-rounds';
-import { createChargeRecheck, createStripeJudge, probeStripe } from './stripe-judge';
-import { createStripeReads } from './stripe-reads';
+import { createChargeRecheck } from './stripe-judge';
 import { startSweeping } from './sweeping';
 
 type WorkerConfig = ConfigByRole['worker'];
 
 /** How long a job in hand waits for a FileMaker session before it goes back to the queue. */
 const LEASE_WAIT_MS = 5_000;
-/** A hand-off that is sent again looks, runs and verifies on one lease. */
-const CALLS_PER_LEASE = 3;
-/** Added to the client's patience: a lease must outlive its calls. */
-const LEASE_MARGIN_MS = 15_000;
 /** A heartbeat that takes longer has missed its purpose; the next one comes. */
 const HEARTBEAT_TIMEOUT_MS = 3_000;
-const PROBE_LEASE_WAIT_MS = 2_000;
-/** Two calls and the wait for a session stay below `PROBE_HOLD_MS` of `gates`. */
-const PROBE_CALL_MS = 2_500;
-const STRIPE_PROBE_MS = 5_000;
 /** Of the shutdown, for what comes after the jobs. */
 const LAST_STEPS_MS = 2_000;
-
-const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1_000);
-
-function eventJobEnding(ending: RoadEnding): JobEnding {
-  if (ending.kind === 'parked') return { kind: 'failed', reason: `${ending.reasonCode}: ${ending.reason}` };
-  if (ending.kind === 'waiting') return { kind: 'later', afterMs: ending.afterMs };
-  if (ending.kind === 'nothing' && ending.dueInMs !== undefined) return { kind: 'later', afterMs: ending.dueInMs };
-  return { kind: 'finished' };
-}
-
-function effectJobEnding(ending: TurnEnding): JobEnding {
-  if (ending.kind === 'parked') return { kind: 'failed', reason: `${ending.code}: ${ending.message}` };
-  if (ending.kind === 'waiting' || ending.kind === 'refused' || ending.kind === 'unknown')
-    return { kind: 'later', afterMs: ending.afterMs };
-  if (ending.kind === 'nothing' && ending.dueInMs !== undefined) return { kind: 'later', afterMs: ending.dueInMs };
-  return { kind: 'finished' };
-}
 
 /** Joins the engine, the flows and the peers. Everything it starts, `stop` ends. */
 export async function startWorker(config: WorkerConfig, logger: Logger): Promise<RunningApp> {
@@ -118,88 +82,37 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const effectSeconds = metrics.effectSeconds();
   const loginsTotal = metrics.filemakerLoginsTotal();
 
-  const connectFileMaker = (timeoutMs: number) =>
-    createFileMakerClient({
-      url: filemaker.url,
-      database: filemaker.database,
-      username: filemaker.username,
-      password: filemaker.password,
-      ca: filemaker.ca,
-      timeoutMs,
-    });
-  const client = connectFileMaker(filemaker.timeoutSeconds * 1_000);
-  const probeClient = connectFileMaker(Math.min(PROBE_CALL_MS, filemaker.timeoutSeconds * 1_000));
-  const pool = createSessionPool({
+  const {
+    client,
+    pool,
+    probe: filemakerProbe,
+    close: closeFileMaker,
+  } = connectFileMaker({
+    config: filemaker,
     database,
     redis: producer.redis,
     keyPrefix: `${prefix}:filemaker`,
-    opener: createSessionOpener(client, {
-      onHalt: (error) => gates.halt('filemaker', error.code, error.message, registration.id).catch(onError('gates')),
-      isAway: () => watch.isAway('filemaker') && !filemakerProbe.hasAnswer(),
-    }),
-    cap: filemaker.maxSessions,
-    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000,
-    leaseMs: filemaker.timeoutSeconds * 1_000 * CALLS_PER_LEASE + LEASE_MARGIN_MS,
-    tokenKeys: sessionTokenKeys(filemaker),
-    owner: registration.id,
-    isOwnerAlive: (owners) => registration.alive(owners),
-    halts: {
-      isHalted: async () => (await gates.closures(['filemaker'])).find((closure) => closure.kind === 'halt'),
-      halt: (cause, detail) => gates.halt('filemaker', cause, detail, registration.id),
-    },
-    onEvent: (event) => {
+    gates,
+    registration,
+    isAway: () => watch.isAway('filemaker'),
+    onPoolEvent: (event) => {
       if (event.kind === 'login') loginsTotal.inc();
       if (event.kind === 'login' || event.kind === 'halted' || event.kind === 'failed' || event.kind === 'epoch')
         logger.info({ pool: event }, 'filemaker.session');
     },
+    onError: onError('gates'),
   });
-
-  // Outside the budget of reads, which may be spent when it is needed.
-  const probingStripe = createStripeClient({
-    apiKey: config.stripe.apiKey,
-    apiBase: config.stripe.apiBase,
-    timeoutMs: STRIPE_PROBE_MS,
-  });
-  const reads = createStripeReads(producer.redis, { keyPrefix: prefix, readsPerSecond: config.stripe.readsPerSecond });
-  const stripe = createStripeClient({
-    apiKey: config.stripe.apiKey,
-    apiBase: config.stripe.apiBase,
-    readGate: reads.gate('live'),
-  });
-  const takeRecoveryRead = reads.gate('recovery');
-  const recoveryStripe = createStripeClient({
-    apiKey: config.stripe.apiKey,
-    apiBase: config.stripe.apiBase,
-    readGate: async () => {
-      await takeRecoveryRead();
-      countStripeCall();
-    },
-  });
-  const stripeAccount = {
-    stripe: probingStripe,
+  const stripe = await connectStripe({
+    config: config.stripe,
     database,
+    redis: producer.redis,
+    keyPrefix: prefix,
     gates,
     worker: registration.id,
-    livemode: config.stripe.livemode,
-  };
-  const account = await confirmStripeAtStart(stripeAccount);
-  if (account === 'untold')
-    logger.warn('the Stripe key may not read its own account: another account would not be noticed');
-  const lookAtStripe = () => probeStripe(() => confirmReturnedStripe(stripeAccount));
-  const judgeStripe = createStripeJudge({ gates, worker: registration.id, probe: lookAtStripe });
-  const stripePeer = (asked: StripeClient): FlowPeers['stripe'] => ({
-    retrievePaidSession: (id) => asked.retrievePaidSession(id),
-    findSessionOfPaymentIntent: (id) => asked.findSessionOfPaymentIntent(id),
-    findSessionOfCharge: (id) => asked.findSessionOfCharge(id),
-    retrieveRefund: (id) => asked.retrieveRefund(id),
-    retrieveDispute: (id) => asked.retrieveDispute(id),
-    listSessions: async function* (window) {
-      const created = { withPayments: true, created: { gte: toSeconds(window.since), lt: toSeconds(window.until) } };
-      for await (const page of asked.listSessions(created)) yield page.items;
-    },
+    logger,
   });
   const peers: FlowPeers = {
-    stripe: stripePeer(stripe),
+    stripe: stripePeer(stripe.live),
     scripts: createScriptTargets(config, filemaker, client),
     livemode: config.stripe.livemode,
   };
@@ -229,7 +142,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     observe: !performs,
     caution: (movedAt, source) =>
       cautionFor({ movedAt, source }, { start: recoveryStart.current(), observe: !performs }),
-    judgeFailure: (error, event) => judgeStripe(error, event.eventId),
+    judgeFailure: (error, event) => stripe.judge(error, event.eventId),
     orderOf: createOrderOf(),
     onTurn: ({ event, ending, durationMs }) => {
       if (event !== undefined) logger.info({ event, ending, durationMs: Math.round(durationMs) }, 'event.settled');
@@ -244,7 +157,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     sentinelKey: `bridge-sentinel-${installation.id}`,
     scriptMaxMs: filemaker.scriptMaxSeconds * 1_000 + TURN_WAIT_MS,
     leaseWaitMs: LEASE_WAIT_MS,
-    recheckCharge: createChargeRecheck((id) => stripe.retrieveCharge(id), judgeStripe),
+    recheckCharge: createChargeRecheck((id) => stripe.live.retrieveCharge(id), stripe.judge),
   });
 
   const eventWorker = createJobWorker({
@@ -271,7 +184,6 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         handle: async ({ effectId }) => effectJobEnding(await performEffect(effectId)),
       })
     : undefined;
-  const filemakerProbe = createFileMakerProbe({ client: probeClient, pool, leaseWaitMs: PROBE_LEASE_WAIT_MS });
   const watch = watchGates(
     gates,
     [
@@ -280,7 +192,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         jobs: { pause: async () => effectWorker?.pause(), resume: () => effectWorker?.resume() },
         probe: () => filemakerProbe.look(),
       },
-      { scope: 'stripe', jobs: eventWorker, probe: lookAtStripe },
+      { scope: 'stripe', jobs: eventWorker, probe: stripe.look },
     ],
     onError('gates'),
     (closure) => waiting.makeDue(closure),
@@ -355,16 +267,16 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     registration,
     producer,
     // Where nothing else brings events, fetching them is live work.
-    stripe: config.stripe.delivery === 'pull' ? stripe : recoveryStripe,
+    stripe: config.stripe.delivery === 'pull' ? stripe.live : stripe.recovery,
     find: createBatchedFind({ client, pool, gates, worker: registration.id, leaseWaitMs: LEASE_WAIT_MS }),
     from: () => recoveryStart.current().at,
     closedBecause: (scopes) => watch.closedBecause(scopes),
-    judgeStripe,
+    judgeStripe: stripe.judge,
     logger,
     onError,
   });
   const recovery = createRecoveryPeers({
-    stripe: recoveryStripe,
+    stripe: stripe.recovery,
     filemaker: client,
     pool,
     gates,
@@ -382,14 +294,14 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     effects,
     registration,
     // Looking at a thousand payments is no live work.
-    flows: bound({ ...peers, stripe: stripePeer(recoveryStripe), recovery }),
+    flows: bound({ ...peers, stripe: stripePeer(stripe.recovery), recovery }),
     records: flows,
-    stripe: recoveryStripe,
+    stripe: stripe.recovery,
     readLog: recovery.readLog,
     filemakerSessionsMax: filemaker.maxSessions,
     recoverFrom: () => recoveryStart.current().at,
     performs,
-    judgeFailure: judgeStripe,
+    judgeFailure: stripe.judge,
     closedBecause: (scopes) => watch.closedBecause(scopes),
     enqueue: (jobs) => producer.enqueue(jobs).catch(onError('enqueue')),
     logger,
@@ -408,9 +320,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     worker: registration.id,
     recoverFrom: () => recoveryStart.current().at,
     observing: !performs,
-    judgeStripe,
+    judgeStripe: stripe.judge,
     closedBecause: () => watch.closedBecause(['stripe']),
-    reads,
+    reads: stripe.reads,
     readsInThirtyDays: config.stripe.readsInThirtyDays,
     schedules: config.schedules,
     enqueueEvents: (events) =>
@@ -489,15 +401,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         LAST_STEPS_MS,
       );
       await settledWithin(
-        Promise.allSettled([
-          client.close(),
-          probeClient.close(),
-          stripe.close(),
-          recoveryStripe.close(),
-          probingStripe.close(),
-          producer.close(),
-          ops.stop(),
-        ]),
+        Promise.allSettled([closeFileMaker(), stripe.close(), producer.close(), ops.stop()]),
         LAST_STEPS_MS / 2,
       );
       await settledWithin(Promise.allSettled([database.close(), heartbeat.close()]), LAST_STEPS_MS / 2);
