@@ -23,6 +23,6 @@ module.exports = {
   moduleNameMapper,
   globalSetup: '<rootDir>/tooling/jest-global-setup.cjs',
   globalTeardown: '<rootDir>/tooling/jest-global-teardown.cjs',
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   maxWorkers: 2,
 };

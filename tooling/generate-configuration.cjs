@@ -16,7 +16,7 @@ const sections = [
   ['FILEMAKER_URL', 'FileMaker'],
   ['INVOICE_ID_KEYS', 'Invoices'],
   ['BRIDGE_CONFIG', 'The YAML file'],
-  ['CONSOLE_URL', 'Control room'],
+  ['CONSOLE_URL', 'Status page'],
   ['API_KEYS', 'Billing API'],
   ['SMTP_URL', 'Mail and alerts'],
 ];

@@ -1,7 +1,7 @@
 import type { Decision, FlowEvent } from '@bridge/flow';
 import { decidePayment, type InvoicesWrite, type PaymentInput } from './decide-payment';
 import { decideReversal, type ReversalInput } from './decide-reversal';
-import { readSessionFacts } from './session-facts';
+import { readInvoiceId, readSessionFacts } from './session-facts';
 
 const KEYS = ['metadata.invoice_id'];
 
@@ -86,7 +86,9 @@ function input(
       instalments: 'park',
       payload: { fields: 'full', unit_price: 'unit', shipping_item: { code: '', catalog_number: '' } },
     },
-    scripts: { target: (fact) => (fact === 'paid' ? { kind: 'script', target: { script: 'PAID' } } : undefined) },
+    scripts: {
+      target: (fact) => (fact === 'paid' ? { kind: 'script', target: { script: 'PAID' } } : undefined),
+    },
     livemode: false,
     ...over,
     event: rest.event ?? event(),
@@ -126,7 +128,7 @@ test('a paid Session owes one script, keyed by the Session and never by the even
 test('money that came after days counts from the event that brought the news, a card from its charge', () => {
   const news = new Date('2026-11-22T10:00:00Z');
   const pending = {
-    before: { status: 'pending' as const, parkedCode: undefined, parkedEvent: undefined },
+    before: { status: 'pending' as const, parkedCode: undefined, parkedEvent: undefined, invoiceId: undefined },
     otherSessions: [],
   };
   const written = (type: string, over: Partial<FlowEvent> = {}, state?: typeof pending) => {
@@ -156,7 +158,10 @@ test('a late event of the time before the payment does not undo a payment', () =
   const late = input({
     session: { payment_status: 'unpaid', status: 'expired' },
     event: event('checkout.session.expired'),
-    state: { before: { status: 'paid', parkedCode: undefined, parkedEvent: undefined }, otherSessions: [] },
+    state: {
+      before: { status: 'paid', parkedCode: undefined, parkedEvent: undefined, invoiceId: undefined },
+      otherSessions: [],
+    },
   });
   expect(kinds(decidePayment(late))).toEqual(['ignore']);
 });
@@ -183,14 +188,17 @@ test('a paid Session without an invoice id is parked once, however many events a
   const again = decidePayment(
     input({
       session: { metadata: {} },
-      state: { before: { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_0' }, otherSessions: [] },
+      state: {
+        before: { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_0', invoiceId: undefined },
+        otherSessions: [],
+      },
     }),
   );
   expect(kinds(again)).toEqual(['ignore']);
 });
 
 test('the event whose row tells a person parks again when it is worked on before the cause is mended', () => {
-  const before = { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_1' } as const;
+  const before = { status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_1', invoiceId: undefined } as const;
   const again = decidePayment(input({ session: { metadata: {} }, state: { before, otherSessions: [] } }));
   expect(kinds(again)).toEqual(['write', 'park']);
 });
@@ -201,7 +209,7 @@ test('a payment of which less was captured than the Session amounts to waits for
 });
 
 test('a completed event that comes after the failure does not make a failed payment pending again', () => {
-  const before = { status: 'failed', parkedCode: undefined, parkedEvent: undefined } as const;
+  const before = { status: 'failed', parkedCode: undefined, parkedEvent: undefined, invoiceId: undefined } as const;
   const decisions = decidePayment(
     input({ session: { payment_status: 'unpaid' }, state: { before, otherSessions: [] } }),
   );
@@ -317,3 +325,11 @@ test('a dispute and its end are two facts', () => {
     'invoice-dispute-closed:dp_1',
   );
 });
+
+test.each(['18637\u001b[2J', '18637\nInvoice 5: applied', '\u202e73681', '1\u200b8', '18637\u0000', '18637\ud800'])(
+  'an invoice number that would steer a terminal or a letter is none: %j',
+  (value) => {
+    expect(readInvoiceId({ metadata: { invoice_id: value } }, ['metadata.invoice_id'])).toBeUndefined();
+    expect(readInvoiceId({ metadata: { invoice_id: ' RE-18637/ä ' } }, ['metadata.invoice_id'])).toBe('RE-18637/ä');
+  },
+);

@@ -1,11 +1,14 @@
 import type { Decision, FlowEvent } from '@bridge/flow';
 import { buildInvoicePayload, type PayloadNotice, type PayloadProfile } from '@bridge/payload-builder';
-import type { PaymentBefore, PaymentRow, ReversalRow } from './ledger';
+import type { InvoiceChange, PaymentBefore, PaymentRow, ReversalRow } from './ledger';
 import type { InvoiceScripts, SessionSnapshot } from './ports';
 import type { SessionFacts } from './session-facts';
 import type { InvoicesSettings } from './settings';
 
-export type InvoicesWrite = { table: 'payments'; row: PaymentRow } | { table: 'reversals'; row: ReversalRow };
+export type InvoicesWrite =
+  | { table: 'payments'; row: PaymentRow }
+  | { table: 'invoice-of-payment'; change: InvoiceChange }
+  | { table: 'reversals'; row: ReversalRow };
 
 export interface PaymentState {
   /** How this Session stood before. */

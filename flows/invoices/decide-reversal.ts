@@ -18,6 +18,12 @@ export interface ReversalInput {
   scripts: InvoiceScripts;
 }
 
+/** The keys of what a refund or dispute can lead to: the fact itself, then its end. */
+export const reversalKeys = (kind: 'refund' | 'dispute', id: string): string[] =>
+  kind === 'refund'
+    ? [`invoice-refunded:${id}`, `invoice-refund-failed:${id}`]
+    : [`invoice-disputed:${id}`, `invoice-dispute-closed:${id}`];
+
 const WORDS = {
   refund: { code: 'payment-refunded', told: 'refunded', title: 'refund' },
   dispute: { code: 'payment-disputed', told: 'disputed', title: 'dispute' },

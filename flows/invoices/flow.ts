@@ -1,15 +1,18 @@
 import { dirname, join } from 'node:path';
 import type { Executor } from '@bridge/database';
 import type { EffectState } from '@bridge/effects';
-import { createEffectReader } from '@bridge/effects';
-import { defineFlow, type EventOrder, type FlowEvent } from '@bridge/flow';
+import { type CorrectableEffect, createEffectReader, lockForCorrection } from '@bridge/effects';
+import { defineFlow, type FlowEvent } from '@bridge/flow';
+import { decideGivenInvoice } from './decide-given-invoice';
 import { decidePayment, type InvoicesWrite, type PaymentState, paidKey } from './decide-payment';
 import { decideReversal } from './decide-reversal';
 import {
+  changeInvoice,
   findPayment,
   lockInvoice,
   lockSession,
   otherPaymentsOfInvoice,
+  PaymentRacedError,
   readPayment,
   writePayment,
   writeReversal,
@@ -34,7 +37,7 @@ type Gathered =
   | { about: 'nothing'; reasonCode: string; reason: string };
 
 type State =
-  | ({ about: 'payment' } & PaymentState)
+  | ({ about: 'payment'; standing: CorrectableEffect | undefined; afresh: boolean } & PaymentState)
   | { about: 'reversal'; paidEffect: EffectState | undefined; refundEffect: EffectState | undefined }
   | { about: 'nothing' };
 
@@ -58,10 +61,6 @@ const PAID_BEFORE = {
   reason: 'This payment is recorded already: one fact, one effect',
 } as const;
 
-/** A person gave an invoice, the Session names another, and nobody has said that this is meant. */
-const namesAnother = (named: string | undefined, order: EventOrder | undefined): boolean =>
-  named !== undefined && order?.invoice !== undefined && order.invoice !== named && order.override !== true;
-
 interface Context {
   settings: InvoicesSettings;
   peers: InvoicesPeers;
@@ -73,14 +72,18 @@ async function gatherPayment(event: FlowEvent, { settings, peers, records, afres
   const ofSession = SESSION_EVENTS.includes(event.type);
   const known = await findPayment(records, ofSession ? { sessionId: idOf(event) } : { paymentIntentId: idOf(event) });
   // Most payments are announced twice. Once paid is paid for good: the second announcement costs Stripe no question.
-  if (known?.status === 'paid' && afresh !== true) return PAID_BEFORE;
+  // Unless a person corrects its invoice.
+  const corrects = event.order?.invoice !== undefined && event.order.invoice !== known?.invoiceId;
+  if (known?.status === 'paid' && afresh !== true && !corrects) return PAID_BEFORE;
   const sessionId = ofSession
     ? idOf(event)
     : (known?.sessionId ?? (await peers.stripe.findSessionOfPaymentIntent(idOf(event))));
   if (sessionId === undefined) return NO_SESSION;
   const snapshot = await peers.stripe.retrievePaidSession(sessionId);
   const facts = readSessionFacts(snapshot, settings.invoiceIdKeys);
-  const invoiceId = event.order?.invoice ?? facts.invoiceId;
+  // What a person gave at an earlier replay stands in our records alone.
+  const recorded = known?.status === 'paid' ? known.invoiceId : undefined;
+  const invoiceId = event.order?.invoice ?? facts.invoiceId ?? recorded;
   return { about: 'payment', snapshot, facts: { ...facts, invoiceId }, namedInvoice: facts.invoiceId };
 }
 
@@ -105,13 +108,16 @@ async function gatherReversal(
   return { about: 'reversal', kind, object, reversal, session: { ...session, invoiceId } };
 }
 
-async function load(tx: Executor, gathered: Gathered): Promise<State> {
+async function load(tx: Executor, gathered: Gathered, event: FlowEvent): Promise<State> {
   if (gathered.about === 'nothing') return { about: 'nothing' };
   const facts = gathered.about === 'payment' ? gathered.facts : gathered.session;
   if (facts.invoiceId === undefined) await lockSession(tx, facts.id);
   else await lockInvoice(tx, facts.invoiceId);
   const effects = createEffectReader(tx);
   if (gathered.about === 'reversal') {
+    const recorded = (await readPayment(tx, facts.id))?.invoiceId;
+    // A person has corrected it since it was gathered: the next start gathers the invoice that counts.
+    if (recorded !== undefined && recorded !== facts.invoiceId) throw new PaymentRacedError(facts.id);
     return {
       about: 'reversal',
       paidEffect: await effects.stateOf(paidKey(facts.id)),
@@ -122,6 +128,9 @@ async function load(tx: Executor, gathered: Gathered): Promise<State> {
     about: 'payment',
     before: await readPayment(tx, facts.id),
     otherSessions: facts.invoiceId === undefined ? [] : await otherPaymentsOfInvoice(tx, facts.invoiceId, facts.id),
+    // Only a person's order can change what an effect means.
+    standing: event.order?.invoice === undefined ? undefined : await lockForCorrection(tx, paidKey(facts.id)),
+    afresh: false,
   };
 }
 
@@ -150,20 +159,13 @@ export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, St
     load,
     decide: ({ event, gathered, state, settings, peers }) => {
       if (gathered.about === 'payment' && state.about === 'payment') {
-        const { namedInvoice } = gathered;
-        if (namesAnother(namedInvoice, event.order)) {
-          const reason = `The Checkout Session names invoice ${namedInvoice}, not ${event.order?.invoice}`;
-          return [{ kind: 'ignore', reasonCode: 'NAMES_ANOTHER_INVOICE', reason }];
-        }
-        return decidePayment({
-          event,
-          snapshot: gathered.snapshot,
-          facts: gathered.facts,
-          state,
-          settings,
-          scripts: peers.scripts,
-          livemode: peers.livemode,
-        });
+        const { snapshot, facts, namedInvoice } = gathered;
+        const { scripts, livemode } = peers;
+        const input = { event, snapshot, facts, state, settings, scripts, livemode };
+        const invoice = event.order?.invoice;
+        if (invoice === undefined || state.afresh) return decidePayment(input);
+        const order = { ...event.order, plan: event.order?.plan ?? '', invoice };
+        return decideGivenInvoice({ ...input, order, namedInvoice, standing: state.standing });
       }
       if (gathered.about === 'reversal' && state.about === 'reversal') {
         return decideReversal({ event, ...gathered, ...state, scripts: peers.scripts });
@@ -172,8 +174,11 @@ export const invoices = defineFlow<InvoicesSettings, InvoicesPeers, Gathered, St
         ? [{ kind: 'ignore', reasonCode: gathered.reasonCode, reason: gathered.reason }]
         : [];
     },
-    write: (tx, write) => (write.table === 'payments' ? writePayment(tx, write.row) : writeReversal(tx, write.row)),
-    afresh: (state) => (state.about === 'payment' ? { ...state, before: undefined } : state),
+    write: (tx, write) => {
+      if (write.table === 'payments') return writePayment(tx, write.row);
+      return write.table === 'reversals' ? writeReversal(tx, write.row) : changeInvoice(tx, write.change);
+    },
+    afresh: (state) => (state.about === 'payment' ? { ...state, before: undefined, afresh: true } : state),
     about: (gathered) => {
       if (gathered.about === 'nothing') return undefined;
       if (gathered.about === 'reversal') {

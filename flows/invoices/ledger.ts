@@ -50,16 +50,26 @@ export async function lockSession(tx: Executor, sessionId: string): Promise<void
   await rows(tx, sql`select pg_advisory_xact_lock(hashtextextended(${`flow_invoices ${sessionId}`}, 0))`);
 }
 
-export type PaymentBefore = Pick<PaymentRow, 'status' | 'parkedCode' | 'parkedEvent'>;
+export type PaymentBefore = Pick<PaymentRow, 'status' | 'invoiceId' | 'parkedCode' | 'parkedEvent'>;
 
 /** How this Session stood before, locked. */
 export async function readPayment(tx: Executor, sessionId: string): Promise<PaymentBefore | undefined> {
-  const row = await oneRow<{ status: PaymentRow['status']; parked_code: string | null; parked_event: string | null }>(
+  const row = await oneRow<{
+    status: PaymentRow['status'];
+    invoice_id: string | null;
+    parked_code: string | null;
+    parked_event: string | null;
+  }>(
     tx,
-    sql`select status, parked_code, parked_event from flow_invoices.payments where checkout_session_id = ${sessionId} for update`,
+    sql`select status, invoice_id, parked_code, parked_event from flow_invoices.payments where checkout_session_id = ${sessionId} for update`,
   );
   if (row === undefined) return undefined;
-  return { status: row.status, parkedCode: row.parked_code ?? undefined, parkedEvent: row.parked_event ?? undefined };
+  return {
+    status: row.status,
+    invoiceId: row.invoice_id ?? undefined,
+    parkedCode: row.parked_code ?? undefined,
+    parkedEvent: row.parked_event ?? undefined,
+  };
 }
 
 /** The Session that a payment belongs to, and how it stands, as of the last time it was read at Stripe. Locks nothing. */
@@ -87,8 +97,21 @@ export async function otherPaymentsOfInvoice(tx: Executor, invoiceId: string, se
   return found.map((row) => row.checkout_session_id);
 }
 
+/**
+ * Two events about one payment have been decided at once, each under the lock of another invoice, and the other one was
+ * first. Nothing of this one is kept; read again, it finds the payment recorded.
+ */
+export class PaymentRacedError extends Error {
+  readonly code = 'PAYMENT_RACED';
+  constructor(sessionId: string) {
+    super(`Payment ${sessionId} was recorded or corrected by another event in the same moment`);
+    this.name = 'PaymentRacedError';
+  }
+}
+
+/** A payment that has its effect keeps its invoice: another one would part the record from what is sent. */
 export async function writePayment(tx: Executor, row: PaymentRow): Promise<void> {
-  await changed(
+  const written = await changed(
     tx,
     sql`insert into flow_invoices.payments (checkout_session_id, payment_intent_id, charge_id, invoice_id, amount_total, currency, livemode,
           status, parked_code, parked_event, effect_key, paid_at, succeeded_at, session_created_at)
@@ -98,8 +121,26 @@ export async function writePayment(tx: Executor, row: PaymentRow): Promise<void>
         on conflict (checkout_session_id) do update set payment_intent_id = excluded.payment_intent_id, charge_id = excluded.charge_id,
           invoice_id = excluded.invoice_id, amount_total = excluded.amount_total, currency = excluded.currency, status = excluded.status,
           parked_code = excluded.parked_code, parked_event = excluded.parked_event, effect_key = excluded.effect_key, paid_at = excluded.paid_at,
-          succeeded_at = coalesce(flow_invoices.payments.succeeded_at, excluded.succeeded_at), updated_at = clock_timestamp()`,
+          succeeded_at = coalesce(flow_invoices.payments.succeeded_at, excluded.succeeded_at), updated_at = clock_timestamp()
+        where flow_invoices.payments.effect_key is null or flow_invoices.payments.invoice_id is not distinct from excluded.invoice_id`,
   );
+  if (written === 0) throw new PaymentRacedError(row.checkoutSessionId);
+}
+
+/** A recorded payment belongs to another invoice than was thought. */
+export interface InvoiceChange {
+  checkoutSessionId: string;
+  from: string | undefined;
+  to: string;
+}
+
+export async function changeInvoice(tx: Executor, { checkoutSessionId, from, to }: InvoiceChange): Promise<void> {
+  const written = await changed(
+    tx,
+    sql`update flow_invoices.payments set invoice_id = ${to}, updated_at = clock_timestamp()
+        where checkout_session_id = ${checkoutSessionId} and invoice_id is not distinct from ${from ?? null}::text and effect_key is not null`,
+  );
+  if (written === 0) throw new PaymentRacedError(checkoutSessionId);
 }
 
 export async function writeReversal(tx: Executor, row: ReversalRow): Promise<void> {

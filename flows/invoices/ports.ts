@@ -52,6 +52,11 @@ export interface InvoicesRecovery {
     kind: 'refund' | 'dispute',
     window: { since: Date; until: Date; olderThan?: string | undefined },
   ): AsyncIterable<readonly unknown[]>;
+  /**
+   * Checkout Sessions whose delayed payment has come to its end since then, as Stripe's list of events says: their webhook
+   * is on its way. Empty where that cannot be told.
+   */
+  announcedSince(since: Date): Promise<ReadonlySet<string>>;
   /** The newest hundred refunds of a payment. */
   listRefunds(paymentIntentId: string): Promise<readonly unknown[]>;
   /** The newest hundred disputes of a payment. */

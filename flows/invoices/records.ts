@@ -2,6 +2,7 @@ import { type Executor, rows } from '@bridge/database';
 import type { FlowRecords, RecordedFact } from '@bridge/flow';
 import { type SQL, sql } from 'drizzle-orm';
 import { paidKey } from './decide-payment';
+import { reversalKeys } from './decide-reversal';
 
 const FOUND_MAX = 100;
 const PAGE_ROWS = 500;
@@ -44,8 +45,7 @@ function keysOf(payment: PaymentRecord, reversals: readonly ReversalRecord[]): s
   const session = payment.checkout_session_id;
   const keys = [payment.effect_key ?? paidKey(session), `invoice-payment-failed:${session}`];
   for (const { id, kind, effect_key } of reversals) {
-    if (kind === 'refund') keys.push(`invoice-refunded:${id}`, `invoice-refund-failed:${id}`);
-    else keys.push(`invoice-disputed:${id}`, `invoice-dispute-closed:${id}`);
+    keys.push(...reversalKeys(kind, id));
     if (effect_key !== null) keys.push(effect_key);
   }
   return [...new Set(keys)];

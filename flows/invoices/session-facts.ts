@@ -68,6 +68,11 @@ function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, name: s
 
 /** Longest invoice number taken; anything longer is no invoice number. */
 const INVOICE_ID_CHARACTERS_MAX = 100;
+/**
+ * Nor is what steers a terminal, a mail or the direction of reading: the number stands in titles on screens and in letters,
+ * and whoever pays may be able to write it.
+ */
+const STEERS = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
 
 export function readInvoiceId(
   source: { metadata?: Record<string, string> | null | undefined; client_reference_id?: string | null | undefined },
@@ -80,7 +85,7 @@ export function readInvoiceId(
         ? source.client_reference_id
         : undefined;
     const trimmed = value?.trim() ?? '';
-    if (trimmed !== '' && trimmed.length <= INVOICE_ID_CHARACTERS_MAX) return trimmed;
+    if (trimmed !== '' && trimmed.length <= INVOICE_ID_CHARACTERS_MAX && !STEERS.test(trimmed)) return trimmed;
   }
   return undefined;
 }

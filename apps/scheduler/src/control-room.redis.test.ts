@@ -12,6 +12,9 @@ import {
   startBench,
 } from '../tests/control-room-bench';
 
+// Real services; tens of seconds a test on a machine that is busy with other things.
+jest.setTimeout(180_000);
+
 let redis: RedisService;
 let passwordHash: string;
 let bench: Bench;

@@ -4,6 +4,9 @@ import { type RedisService, startRedis } from '@bridge/test-services';
 import { type Bench, startBench } from '../tests/control-room-bench';
 import { createQueueBoard } from './queue-board';
 
+// Real services; tens of seconds a test on a machine that is busy with other things.
+jest.setTimeout(180_000);
+
 /** What the board would do if we let it; each line is a button or a form of its pages. */
 const WRITES = [
   'PATCH /api/queues/:queueName/:jobId/delay',

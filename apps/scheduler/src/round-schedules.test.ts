@@ -1,3 +1,4 @@
+import { roundsExpected } from '@bridge/operations';
 import { roundSchedules } from './round-schedules';
 
 const webhook = { delivery: 'webhook', pullSeconds: 60 } as const;
@@ -19,3 +20,16 @@ test('bodies are erased each night in the configured zone, and a comparison is m
   const observing = roundSchedules({ mode: 'observe', timezone: 'UTC', stripe: webhook });
   expect(idsOf(observing)).toContain('compare-observed');
 });
+
+test.each(['live', 'observe'] as const)(
+  '%s: the doctor misses exactly the rounds that are made here, as often as they come',
+  (mode) => {
+    const made = roundSchedules({ mode, timezone: 'UTC', stripe: webhook }).map(({ id, when }) => ({
+      id,
+      everyMs: 'everyMs' in when ? when.everyMs : 86_400_000,
+    }));
+    expect([...roundsExpected(mode)].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+      made.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    );
+  },
+);

@@ -3,6 +3,9 @@ import { listRunbooks } from '@bridge/operations';
 import { type RedisService, startRedis } from '@bridge/test-services';
 import { type Bench, startBench } from '../tests/control-room-bench';
 
+// Real services; tens of seconds a test on a machine that is busy with other things.
+jest.setTimeout(180_000);
+
 let redis: RedisService;
 let bench: Bench;
 let cookie: string;

@@ -7,6 +7,9 @@ import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type FetchEventsOptions, fetchEvents } from './fetch-events';
 
+// Real services; tens of seconds a test on a machine that is busy with other things.
+jest.setTimeout(180_000);
+
 const PAID = 'checkout.session.completed';
 const NOW = new Date('2026-11-22T12:00:00Z');
 const secondsAgo = (seconds: number): number => NOW.getTime() / 1_000 - seconds;

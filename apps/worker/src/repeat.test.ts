@@ -54,5 +54,5 @@ test('a wait with a limit ends by the limit, or when the work has settled either
   await settledWithin(new Promise(() => undefined), 30);
   expect(performance.now() - began).toBeGreaterThanOrEqual(29);
   await settledWithin(Promise.reject(new Error('not ours to tell')), 60_000);
-  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(performance.now() - began).toBeLessThan(30_000);
 });

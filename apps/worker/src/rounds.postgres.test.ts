@@ -10,6 +10,9 @@ import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { createRounds, type RoundsOptions } from './rounds';
 
+// Real services; tens of seconds a test on a machine that is busy with other things.
+jest.setTimeout(180_000);
+
 let database: Database;
 let end: () => Promise<void>;
 

@@ -6,12 +6,15 @@ import { wantedEventTypes } from '@bridge/flows';
 import type { Inbox } from '@bridge/inbox';
 import { createJobWorker, eventJob, type Producer } from '@bridge/jobs';
 import type { Logger } from '@bridge/observability';
+import { listScheduleRuns } from '@bridge/operations';
 import { createEventWatermarks } from '@bridge/reconciliation';
 import type { StripeClient } from '@bridge/stripe-client';
+import { missedNights } from './missed-nights';
+import { repeat } from './repeat';
 import { createRounds, type RoundsOptions } from './rounds';
 
 export interface StartRoundsOptions {
-  config: Pick<ConfigByRole['worker'], 'redis' | 'stripe' | 'flows' | 'inboxBodyDays'>;
+  config: Pick<ConfigByRole['worker'], 'mode' | 'redis' | 'stripe' | 'flows' | 'inboxBodyDays'>;
   prefix: string;
   database: Database;
   inbox: Inbox;
@@ -30,6 +33,7 @@ export interface StartRoundsOptions {
 }
 
 const FETCH_DUTY = 'fetch-events';
+const MISSED_EVERY_MS = 600_000;
 
 /** What comes back by the clock: fetching events, the comparison while observing, erasing old bodies. */
 export function startRounds(options: StartRoundsOptions): { stop(deadlineMs: number): Promise<unknown> } {
@@ -72,7 +76,7 @@ export function startRounds(options: StartRoundsOptions): { stop(deadlineMs: num
     bodyDays: config.inboxBodyDays,
     closeDays: options.closeDays,
   });
-  return createJobWorker({
+  const jobs = createJobWorker({
     queue: 'rounds',
     redisUrl: config.redis.url,
     prefix: options.prefix,
@@ -81,4 +85,14 @@ export function startRounds(options: StartRoundsOptions): { stop(deadlineMs: num
     onError: options.onError('rounds'),
     handle: rounds,
   });
+  const makingUp = repeat(
+    async () => producer.enqueue(missedNights(await listScheduleRuns(database), config.mode, new Date())),
+    MISSED_EVERY_MS,
+    options.onError('missed rounds'),
+  );
+  return {
+    stop: async (deadlineMs) => {
+      await Promise.all([makingUp.stop(), jobs.stop(deadlineMs)]);
+    },
+  };
 }

@@ -20,81 +20,123 @@ afterAll(async () => {
 });
 
 const BUDGET = 20;
-function reads(): StripeReads {
-  const made = createStripeReads(producer.redis, { keyPrefix: '{reads}', readsPerSecond: BUDGET });
+function reads(redisOfReads = producer.redis): StripeReads {
+  const made = createStripeReads(redisOfReads, { keyPrefix: '{reads}', readsPerSecond: BUDGET });
   all.push(made);
   return made;
 }
 
-/** Asks for reads one after the other and notes the second, by Redis's clock, in which each came. */
-async function spend(from: StripeReads, urgency: ReadUrgency, until: () => boolean): Promise<Map<number, number>> {
+/** Redis with a clock that the test moves. A refused read asks again after a millisecond. */
+function redisWithClock() {
+  const clock = { second: 1_800_000_000, refusals: 0 };
+  const refused: { count: number; tell: () => void }[] = [];
+  const stepped = {
+    evalsha: () => Promise.reject(new Error('NOSCRIPT: the clock is the test’s')),
+    eval: async (text: string, ...rest: [number, ...(string | number)[]]) => {
+      const told = text.replace("redis.call('TIME')", `{'${clock.second}', '999000'}`);
+      if (told === text) throw new Error('the script asks for the time in another way');
+      const waitMs = Number(await producer.redis.eval(told, ...rest));
+      if (waitMs > 0) clock.refusals += 1;
+      for (const one of refused.filter(({ count }) => clock.refusals >= count)) one.tell();
+      return waitMs;
+    },
+  };
+  /** Resolves when so many more reads were refused: whoever still waits then has been told so, again and again. */
+  const refusals = (more: number): Promise<void> =>
+    new Promise((tell) => refused.push({ count: clock.refusals + more, tell }));
+  return { redis: stepped as unknown as Producer['redis'], clock, refusals };
+}
+
+/** Asks for so many reads in one line, and counts those that were let through. */
+function ask(from: StripeReads, urgency: ReadUrgency, count: number) {
+  const asked = { through: 0, over: Promise.resolve() };
   const gate = from.gate(urgency);
-  const perSecond = new Map<number, number>();
-  while (!until()) {
-    await gate();
-    const [second] = await producer.redis.time();
-    if (until()) break;
-    perSecond.set(Number(second), (perSecond.get(Number(second)) ?? 0) + 1);
-  }
-  return perSecond;
+  asked.over = Promise.all(
+    Array.from({ length: count }, async () => {
+      await gate();
+      asked.through += 1;
+    }),
+  ).then(() => undefined);
+  return asked;
 }
-/** Resolves at the beginning of the n-th second from now, by Redis's clock. */
-async function seconds(count: number): Promise<void> {
-  const [now] = await producer.redis.time();
-  for (;;) {
-    const [at] = await producer.redis.time();
-    if (Number(at) >= Number(now) + count) return;
-  }
-}
-const counts = (spent: Map<number, number>): number[] => [...spent.values()];
 
 test('all workers together keep to one budget, and each second brings a new one', async () => {
-  let over = false;
-  const spending = [spend(reads(), 'live', () => over), spend(reads(), 'live', () => over)];
-  await seconds(3);
-  over = true;
-  for (const one of all) one.stop();
-  const spent = new Map<number, number>();
-  for (const one of await Promise.all(spending))
-    for (const [second, n] of one) spent.set(second, (spent.get(second) ?? 0) + n);
-  // One more may be counted into the next second than was taken there.
-  expect(Math.max(...counts(spent))).toBeLessThanOrEqual(BUDGET + 2);
-  expect(counts(spent).reduce((sum, n) => sum + n, 0)).toBeGreaterThanOrEqual(BUDGET * 2);
+  const perSecond = new Map<string, number>();
+  let left = 3 * BUDGET;
+  const spend = async (from: StripeReads): Promise<void> => {
+    const gate = from.gate('live');
+    while (left > 0) {
+      left -= 1;
+      await gate();
+      const [second] = await producer.redis.time();
+      perSecond.set(String(second), (perSecond.get(String(second)) ?? 0) + 1);
+    }
+  };
+  await Promise.all([spend(reads()), spend(reads())]);
+  // One more each may be counted into the next second than was taken there.
+  expect(Math.max(...perSecond.values())).toBeLessThanOrEqual(BUDGET + 2);
 });
 
-test('recovery alone takes half and no more', async () => {
-  let over = false;
-  const one = reads();
-  const spending = spend(one, 'recovery', () => over);
-  await seconds(4);
-  over = true;
-  one.stop();
-  const spent = counts(await spending);
-  expect(Math.max(...spent)).toBeLessThanOrEqual(BUDGET / 2 + 1);
-  expect(Math.max(...spent)).toBeGreaterThanOrEqual(BUDGET / 2 - 1);
+test('recovery alone takes half of each second and no more', async () => {
+  const { redis: stepped, clock, refusals } = redisWithClock();
+  const asked = ask(reads(stepped), 'recovery', BUDGET + 3);
+  await refusals(5);
+  expect(asked.through).toBe(BUDGET / 2);
+  clock.second += 1;
+  await refusals(5);
+  expect(asked.through).toBe(BUDGET);
+  clock.second += 1;
+  await asked.over;
 });
 
 test('live work that needs the whole budget leaves recovery nothing; recovery goes on when the rush is over', async () => {
-  let rush = true;
-  let over = false;
-  const [busy, patient] = [reads(), reads()];
-  const live = spend(busy, 'live', () => !rush);
-  await seconds(2);
-  const recovery = spend(patient, 'recovery', () => over);
-  await seconds(3);
-  const [rushEnd] = (await producer.redis.time()).map(Number);
-  rush = false;
-  await seconds(4);
-  over = true;
-  busy.stop();
-  patient.stop();
-  await live;
-  const spent = await recovery;
-  const before = [...spent].filter(([second]) => second < (rushEnd ?? 0)).map(([, n]) => n);
-  const after = [...spent].filter(([second]) => second > (rushEnd ?? 0) + 1).map(([, n]) => n);
-  expect(before).toEqual([]);
-  expect(Math.max(...after)).toBeGreaterThanOrEqual(BUDGET / 2 - 1);
-}, 20_000);
+  const { redis: stepped, clock, refusals } = redisWithClock();
+  const live = ask(reads(stepped), 'live', 3 * BUDGET + 5);
+  await refusals(3);
+  const recovery = ask(reads(stepped), 'recovery', BUDGET);
+  for (let second = 1; second <= 3; second += 1) {
+    while (live.through < second * BUDGET) await refusals(1);
+    await refusals(10);
+    expect([live.through, recovery.through]).toEqual([second * BUDGET, 0]);
+    clock.second += 1;
+  }
+  await live.over;
+  // Nobody waits any more, but somebody did in the last second.
+  await refusals(5);
+  expect(recovery.through).toBe(0);
+  clock.second += 1;
+  await refusals(5);
+  // Half, since live work of the last second left more than that.
+  expect(recovery.through).toBe(BUDGET / 2);
+  clock.second += 1;
+  await recovery.over;
+});
+
+test('recovery leaves to live work what that took in this second or the last, and nothing is left to it where live work has waited', async () => {
+  const { redis: stepped, clock, refusals } = redisWithClock();
+  const one = reads(stepped);
+  await ask(one, 'live', 15).over;
+  const recovery = ask(one, 'recovery', 30);
+  await refusals(5);
+  expect(recovery.through).toBe(5);
+  clock.second += 1;
+  await refusals(5);
+  expect(recovery.through).toBe(10);
+  clock.second += 1;
+  await refusals(5);
+  expect(recovery.through).toBe(20);
+  // Half is gone: live work gets the other half, and waits.
+  const live = ask(one, 'live', 11);
+  while (live.through < 10) await refusals(1);
+  await refusals(10);
+  expect(live.through).toBe(10);
+  clock.second += 1;
+  await live.over;
+  await refusals(5);
+  expect(recovery.through).toBe(20);
+  clock.second += 1;
+  await recovery.over;
+});
 
 test('without Redis live reads go on slowly, recovery waits, and what was let through is counted', async () => {
   const one = reads();
@@ -114,4 +156,4 @@ test('without Redis live reads go on slowly, recovery waits, and what was let th
   await redis.start();
   await waiting;
   expect(recovered).toBe(true);
-}, 20_000);
+});

@@ -75,7 +75,7 @@ export async function startBenchServices(): Promise<Services> {
   await migrate(created.url, [claimsMigrations, gatesMigrations, effectsMigrations, sessionPoolMigrations]);
   const database = createDatabase({ url: created.url, poolMax: 10, applicationName: 'worker-test' });
   const redis = await startRedis();
-  const connection = new Redis(redis.url, { commandTimeout: 1_000, maxRetriesPerRequest: 1, retryStrategy: () => 50 });
+  const connection = new Redis(redis.url, { commandTimeout: 15_000, maxRetriesPerRequest: 1, retryStrategy: () => 50 });
   connection.on('error', () => undefined);
   return {
     redis,
@@ -112,7 +112,7 @@ export async function setupBench(
     database: 'Shop',
     username: 'bridge',
     password: options.password ?? 'bridge',
-    timeoutMs: options.timeoutMs ?? 5_000,
+    timeoutMs: options.timeoutMs ?? 30_000,
   });
   cleanups.push(() => client.close());
   const registration = await registerWorker(database, { app: 'test' });
@@ -149,7 +149,7 @@ export async function setupBench(
     worker: registration.id,
     sentinelKey: SENTINEL,
     scriptMaxMs: options.scriptMaxMs ?? 120_000,
-    leaseWaitMs: options.leaseWaitMs ?? 3_000,
+    leaseWaitMs: options.leaseWaitMs ?? 15_000,
     recheckCharge: options.recheckCharge ?? (async () => ({ kind: 'fine' })),
   });
   const engine = createEffectEngine({

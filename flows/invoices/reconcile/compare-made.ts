@@ -1,10 +1,19 @@
-import type { Finding } from '@bridge/flow';
+import { createEffectReader } from '@bridge/effects';
+import type { Compared, Finding } from '@bridge/flow';
 import { type ReversalFacts, readReversalFacts, UnreadableSessionError } from '../session-facts';
-import type { ComparedPage, PageContext } from './compare-page';
-import { compareReversals, LEAVE_TO_OTHERS_MS } from './compare-session';
+import {
+  type ComparedPage,
+  judgeReversalLog,
+  keysOfReversals,
+  type PageContext,
+  questionsAbout,
+  readLog,
+  reversalCase,
+} from './compare-page';
+import { compareReversals, FILEMAKER_CLASSES, LEAVE_TO_OTHERS_MS } from './compare-session';
 import { readReversals } from './read-recorded';
 
-const CLASSES = ['refund-not-recorded', 'dispute-not-recorded'] as const;
+const CLASSES = ['refund-not-recorded', 'dispute-not-recorded', 'unreadable-at-stripe'] as const;
 
 const idOf = (object: unknown): string | undefined => {
   const id: unknown = typeof object === 'object' && object !== null ? Reflect.get(object, 'id') : undefined;
@@ -12,8 +21,9 @@ const idOf = (object: unknown): string | undefined => {
 };
 
 /**
- * Compares refunds or disputes, as Stripe lists them, with our records. Only those of payments that we know: the account may
- * take money that did not come through a Checkout Session, and that is not ours to record.
+ * Compares refunds or disputes, as Stripe lists them, with our records and with FileMaker's log. Only those of payments that
+ * we know: the account may take money that did not come through a Checkout Session, and that is not ours to record. A
+ * FileMaker that cannot be asked now is asked the next time.
  */
 export async function compareMadePage(
   kind: 'refund' | 'dispute',
@@ -40,41 +50,63 @@ export async function compareMadePage(
     ids: judged.map(({ id }) => id),
     paymentIntentIds: judged.flatMap(({ paymentIntentId }) => paymentIntentId ?? []),
   });
-  const compared: string[] = [];
+  const ours = judged.filter(
+    ({ paymentIntentId }) => payments.get(paymentIntentId ?? '')?.livemode === context.peers.livemode,
+  );
+  const effects = createEffectReader(context.executor);
+  const standings = await effects.standings(keysOfReversals([...reversals.values()]));
+  const cases = new Map([...reversals.values()].map((one) => [one.id, reversalCase(one, standings)]));
+  const questions = ours.flatMap(({ id }) => {
+    const one = cases.get(id);
+    return one === undefined ? [] : questionsAbout(one, 'all');
+  });
+  const told = await readLog(questions, { recovery: context.recovery, reach: 'suspects' });
+  const asked = new Set(questions.map(({ key }) => key));
+  const look = { asked, told, after: await effects.standings([...asked]) };
+  const rules = {
+    now: context.now,
+    recoverFrom: context.recoverFrom,
+    instalments: context.settings.instalments,
+    observing: context.observing,
+  };
+  const withLog: string[] = [];
+  const withoutLog: string[] = [];
+  const byPerson: string[] = [];
   let left = read.length - judged.length;
-  for (const facts of judged) {
+  let unasked = 0;
+  for (const facts of ours) {
     const payment = payments.get(facts.paymentIntentId ?? '');
-    if (payment === undefined || payment.livemode !== context.peers.livemode) continue;
+    if (payment === undefined) continue;
     const recorded = reversals.get(facts.id);
-    const differences = compareReversals(
-      {
-        refunds: kind === 'refund' ? [facts] : [],
-        disputes: kind === 'dispute' ? [facts] : [],
-        recorded: recorded === undefined ? [] : [recorded],
-        livemode: payment.livemode,
-        otherwiseAt: payment.bornAt,
-      },
-      {
-        now: context.now,
-        recoverFrom: context.recoverFrom,
-        instalments: context.settings.instalments,
-        observing: context.observing,
-      },
-    );
-    if (differences.length > 0 && recorded?.fresh === true) {
+    const one = cases.get(facts.id);
+    const log = one === undefined ? undefined : judgeReversalLog(one, look, context);
+    const differences = [
+      ...compareReversals(
+        {
+          refunds: kind === 'refund' ? [facts] : [],
+          disputes: kind === 'dispute' ? [facts] : [],
+          recorded: recorded === undefined ? [] : [recorded],
+          livemode: payment.livemode,
+          otherwiseAt: payment.bornAt,
+        },
+        rules,
+      ),
+      ...(log?.findings ?? []),
+    ];
+    if (differences.length > 0 && (recorded?.fresh === true || log?.moved === true)) {
       left += 1;
       continue;
     }
     findings.push(...differences);
-    compared.push(facts.id);
+    (log?.wasTold === true ? withLog : withoutLog).push(facts.id);
+    if (one?.standings.some((standing) => standing.byPerson) === true) byPerson.push(facts.id);
+    if (log?.unasked === true) unasked += 1;
   }
-  return {
-    checked: listed.length - left,
-    unasked: 0,
-    findings,
-    compared: [{ objectIds: compared, classes: [...CLASSES, 'unreadable-at-stripe'] }],
-    last: idOf(listed.at(-1)),
-  };
+  const compared: Compared[] = [
+    { objectIds: withLog, classes: [...CLASSES, ...FILEMAKER_CLASSES], byPerson },
+    { objectIds: withoutLog, classes: CLASSES, byPerson },
+  ];
+  return { checked: listed.length - left, unasked, findings, compared, last: idOf(listed.at(-1)) };
 }
 
 const unreadable = (objectId: string, error: UnreadableSessionError): Finding => ({

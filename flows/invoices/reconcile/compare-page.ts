@@ -1,6 +1,7 @@
 import { createEffectReader, type EffectStanding } from '@bridge/effects';
 import type { Compared, Finding, ReconcileContext } from '@bridge/flow';
 import { paidKey } from '../decide-payment';
+import { reversalKeys } from '../decide-reversal';
 import {
   FileMakerNotAskedError,
   type InvoicesPeers,
@@ -13,12 +14,15 @@ import { readReversalFacts, readSessionFacts, type SessionFacts, UnreadableSessi
 import type { InvoicesSettings } from '../settings';
 import {
   CLASSES,
+  compareReversalLog,
   compareSession,
   type EffectSide,
   FILEMAKER_CLASSES,
   LEAVE_TO_OTHERS_MS,
   missesReversals,
   moneyCameAt,
+  type RecordedReversal,
+  type ReversalEffect,
   type StripeSide,
 } from './compare-session';
 import { type Recorded, readRecorded } from './read-recorded';
@@ -52,8 +56,7 @@ export function unfoldListed(session: unknown): SessionSnapshot {
   return { session, lineItems: [], products: {}, charge, paymentIntent };
 }
 
-function unreadable(snapshot: SessionSnapshot, error: UnreadableSessionError): Finding[] {
-  const { session } = snapshot;
+function unreadable(session: unknown, error: UnreadableSessionError): Finding[] {
   if (!isObject(session) || typeof session.id !== 'string') throw error;
   const { amount_total: amount, currency } = session;
   return [
@@ -76,11 +79,74 @@ interface Case {
   stripe: StripeSide;
   recorded: Recorded;
   standing: EffectStanding | undefined;
+  reversals: ReversalCase[];
+}
+
+/** A refund or dispute of ours and what it has led to. */
+export interface ReversalCase {
+  reversal: RecordedReversal;
+  standings: EffectStanding[];
+}
+
+/** Keys of everything that these refunds and disputes can have led to. */
+export const keysOfReversals = (reversals: readonly RecordedReversal[]): string[] =>
+  reversals.flatMap(({ kind, id }) => reversalKeys(kind, id));
+
+export const reversalCase = (
+  reversal: RecordedReversal,
+  standings: ReadonlyMap<string, EffectStanding>,
+): ReversalCase => ({
+  reversal,
+  standings: reversalKeys(reversal.kind, reversal.id).flatMap((key) => standings.get(key) ?? []),
+});
+
+const isSuspect = ({ state }: Pick<EffectStanding, 'state'>): boolean => state !== 'done' && state !== 'cancelled';
+
+/** What FileMaker has to say about them. */
+export const questionsAbout = ({ standings }: ReversalCase, reach: FileMakerReach): LogQuestion[] =>
+  standings.filter((standing) => reach === 'all' || isSuspect(standing)).map(({ key, target }) => ({ key, target }));
+
+/** What the log was asked, what it told, and how the effects stand since. */
+export interface LogLook {
+  asked: ReadonlySet<string>;
+  told: ReadonlyMap<string, LogTold>;
+  after: ReadonlyMap<string, EffectStanding>;
+}
+
+/** How FileMaker's log and our effects differ about a refund or dispute. */
+export function judgeReversalLog(
+  { reversal, standings }: ReversalCase,
+  { asked, told, after }: LogLook,
+  { observing }: Pick<PageContext, 'observing'>,
+): {
+  findings: Finding[];
+  /** Everything that there was to ask was told. */
+  wasTold: boolean;
+  /** An effect has moved on while the log was asked. */
+  moved: boolean;
+  /** There is a log, and it did not say. */
+  unasked: boolean;
+} {
+  const effects: ReversalEffect[] = standings.map((standing) => ({
+    key: standing.key,
+    effect: effectSide(standing),
+    filemaker: told.get(standing.key),
+  }));
+  return {
+    findings: compareReversalLog(reversal, effects, { observing }),
+    wasTold: effects.length > 0 && effects.every(({ filemaker }) => filemaker?.kind === 'told'),
+    moved: standings.some(({ key, state }) => asked.has(key) && after.get(key)?.state !== state),
+    unasked: effects.some(
+      ({ key, filemaker: log }) =>
+        asked.has(key) && (log === undefined || (log.kind === 'unasked' && log.because !== 'NO_LOG')),
+    ),
+  };
 }
 
 const effectSide = (standing: EffectStanding): EffectSide => ({
   state: standing.state,
   byPerson: standing.byPerson,
+  askOnly: standing.askOnly,
   reasonCode: standing.reasonCode ?? undefined,
   plannedAt: standing.plannedAt,
 });
@@ -98,19 +164,38 @@ async function withReversals(facts: SessionFacts, recorded: Recorded, recovery: 
   };
 }
 
+/** A payment that we know as unpaid has come to its end at Stripe, some time after its charge was made. */
+const hasEndedLate = ({ stripe: { facts }, recorded: { payment } }: Case): boolean =>
+  payment !== undefined &&
+  ((facts.paid && payment.status !== 'paid' && payment.status !== 'parked') ||
+    (facts.failed && payment.status === 'pending'));
+
+/**
+ * A bank debit's charge is days older than its end, and nothing at Stripe's objects says when that was: the events do. What
+ * ended a moment ago is left to its webhook, as a card's payment is. The passes that come all day ask; the one of the night
+ * would ask for nearly nothing.
+ */
+async function announcedLately(
+  cases: readonly Case[],
+  { recovery, now, reach }: PageContext,
+): Promise<ReadonlySet<string>> {
+  if (reach === 'all' || !cases.some(hasEndedLate)) return new Set();
+  return recovery.announcedSince(new Date(now.getTime() - LEAVE_TO_OTHERS_MS));
+}
+
 /** What FileMaker has to say about a payment, if it is to be asked at all. */
 function logQuestion({ stripe, recorded, standing }: Case, reach: FileMakerReach): LogQuestion | undefined {
   const { facts } = stripe;
   const isPaid = facts.paid || standing?.state === 'done';
   if (!isPaid) return undefined;
-  const suspect = recorded.payment !== undefined && standing?.state !== 'done' && standing?.state !== 'cancelled';
+  const suspect = recorded.payment !== undefined && (standing === undefined || isSuspect(standing));
   if (reach === 'suspects' && !suspect) return undefined;
   return { key: paidKey(facts.id), target: standing?.target };
 }
 
-async function readLog(
+export async function readLog(
   questions: readonly LogQuestion[],
-  { recovery, reach }: PageContext,
+  { recovery, reach }: Pick<PageContext, 'recovery' | 'reach'>,
 ): Promise<ReadonlyMap<string, LogTold>> {
   if (questions.length === 0) return new Map();
   try {
@@ -141,7 +226,7 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
       read.push(readSessionFacts(snapshot, settings.invoiceIdKeys));
     } catch (error) {
       if (!(error instanceof UnreadableSessionError)) throw error;
-      findings.push(...unreadable(snapshot, error));
+      findings.push(...unreadable(snapshot.session, error));
     }
   }
   const ours = read.filter((facts) => facts.mode === 'payment' && facts.livemode === peers.livemode);
@@ -160,23 +245,45 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
     facts.id,
     ...(recorded.get(facts.id)?.others ?? []).map(({ sessionId }) => sessionId),
   ];
-  const standings = await effects.standings([...new Set(judged.flatMap(sessionsOf).map(paidKey))]);
+  const standings = await effects.standings([
+    ...new Set(judged.flatMap(sessionsOf).map(paidKey)),
+    ...[...recorded.values()].flatMap(({ reversals }) => keysOfReversals(reversals)),
+  ]);
 
-  const cases: Case[] = [];
+  const all: Case[] = [];
+  /** Sessions with a refund or dispute that cannot be read: told as such, and no other is kept from being compared. */
+  let withoutSide = 0;
   for (const facts of judged) {
     const known = recorded.get(facts.id);
     if (known === undefined) throw new Error(`PostgreSQL did not answer about ${facts.id}`);
-    cases.push({
-      stripe: await withReversals(facts, known, recovery),
+    const side = await withReversals(facts, known, recovery).catch((error: unknown) => {
+      if (!(error instanceof UnreadableSessionError)) throw error;
+      findings.push(...unreadable({ id: facts.id, amount_total: facts.amountTotal, currency: facts.currency }, error));
+      return undefined;
+    });
+    if (side === undefined) {
+      withoutSide += 1;
+      continue;
+    }
+    all.push({
+      stripe: side,
       recorded: { ...known, others: otherPayments(known, standings) },
       standing: standings.get(paidKey(facts.id)),
+      reversals: known.reversals.map((reversal) => reversalCase(reversal, standings)),
     });
   }
+  const announced = await announcedLately(all, context);
+  const cases = all.filter((one) => !hasEndedLate(one) || !announced.has(one.stripe.facts.id));
   const reversalsInHand = await context.inHand(
-    cases.flatMap(({ stripe }) => [...(stripe.refunds ?? []), ...(stripe.disputes ?? [])].map(({ id }) => id)),
+    cases.flatMap(({ stripe, recorded: { reversals } }) =>
+      [...reversals, ...(stripe.refunds ?? []), ...(stripe.disputes ?? [])].map(({ id }) => id),
+    ),
   );
 
-  const questions = cases.flatMap((one) => logQuestion(one, context.reach) ?? []);
+  const questions = cases.flatMap((one) => [
+    ...[logQuestion(one, context.reach)].filter((question) => question !== undefined),
+    ...one.reversals.flatMap((reversal) => questionsAbout(reversal, context.reach)),
+  ]);
   const asked = new Set(questions.map(({ key }) => key));
   const told = await readLog(questions, context);
   const after = await effects.standings([...asked]);
@@ -184,32 +291,43 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
   const withLog: string[] = [];
   const withoutLog: string[] = [];
   const byPerson: string[] = [];
-  let left = ours.length - judged.length;
+  let left = ours.length - cases.length - withoutSide;
   let unasked = 0;
-  for (const { stripe, recorded: record, standing } of cases) {
+  for (const { stripe, recorded: record, standing, reversals } of cases) {
     const { id } = stripe.facts;
     const key = paidKey(id);
     const log = told.get(key);
-    const moved = asked.has(key) && after.get(key)?.state !== standing?.state;
-    const differences = compareSession(stripe, record, standing === undefined ? undefined : effectSide(standing), log, {
-      now: context.now,
-      recoverFrom: context.recoverFrom,
-      instalments: settings.instalments,
-      observing: context.observing,
-    }).filter(({ objectId }) => !reversalsInHand.has(objectId));
+    const logged = reversals.map((one) => ({
+      id: one.reversal.id,
+      ...judgeReversalLog(one, { asked, told, after }, context),
+    }));
+    const moved = (asked.has(key) && after.get(key)?.state !== standing?.state) || logged.some((one) => one.moved);
+    const differences = [
+      ...compareSession(stripe, record, standing === undefined ? undefined : effectSide(standing), log, {
+        now: context.now,
+        recoverFrom: context.recoverFrom,
+        instalments: settings.instalments,
+        observing: context.observing,
+      }),
+      ...logged.flatMap((one) => one.findings),
+    ].filter(({ objectId }) => !reversalsInHand.has(objectId));
     if (differences.length > 0 && (record.fresh || moved)) {
       left += 1;
       continue;
     }
     findings.push(...differences);
-    const reversals = [...record.reversals, ...(stripe.refunds ?? []), ...(stripe.disputes ?? [])];
-    const objects = [id, ...new Set(reversals.map((reversal) => reversal.id))];
-    if (standing?.byPerson === true) byPerson.push(...objects);
-    if (log?.kind === 'told') withLog.push(...objects);
-    else {
-      withoutLog.push(...objects);
-      if (asked.has(key)) unasked += 1;
-    }
+    const listed = [...(stripe.refunds ?? []), ...(stripe.disputes ?? [])];
+    const objects = [id, ...new Set([...record.reversals, ...listed].map((reversal) => reversal.id))];
+    if (standing?.byPerson === true) byPerson.push(id);
+    for (const { reversal, standings: own } of reversals)
+      if (standing?.byPerson === true || own.some((one) => one.byPerson)) byPerson.push(reversal.id);
+    const wasTold = new Set([
+      ...(log?.kind === 'told' ? [id] : []),
+      ...logged.filter((one) => one.wasTold).map((one) => one.id),
+    ]);
+    withLog.push(...objects.filter((object) => wasTold.has(object)));
+    withoutLog.push(...objects.filter((object) => !wasTold.has(object)));
+    if ((asked.has(key) && log?.kind !== 'told') || logged.some((one) => one.unasked)) unasked += 1;
   }
   return {
     checked: snapshots.length - left,

@@ -55,6 +55,7 @@ const payment = (over: Partial<RecordedPayment> = {}): RecordedPayment => ({
 const effect = (over: Partial<EffectSide> = {}): EffectSide => ({
   state: 'done',
   byPerson: false,
+  askOnly: false,
   reasonCode: undefined,
   plannedAt: ago(59),
   ...over,
@@ -259,6 +260,19 @@ test('done here: FileMaker has to show it exactly once, in state done', () => {
   expect(compare(told('done', 'done'))).toMatchObject([{ class: 'filemaker-row-twice', filemakerValue: 'done, done' }]);
 });
 
+test('a state in the log that is no code may name a customer: a finding does not repeat it', () => {
+  const [found] = compare({ filemaker: { kind: 'told', states: ['Mrs Li, li@shop.example', ''] } });
+  expect(found).toMatchObject({ class: 'filemaker-row-twice', filemakerValue: 'another state, empty' });
+  expect(JSON.stringify(found)).not.toMatch(/Li|@/);
+});
+
+test('what an older handler did, and the company’s own field has shown, is not missed in the log; any other row still counts', () => {
+  const asked = (filemaker: LogTold) => classes({ effect: effect({ askOnly: true }), filemaker });
+  expect(asked(NO_ROW)).toEqual([]);
+  expect(asked({ kind: 'told', states: ['done', 'done'] })).toEqual(['filemaker-row-twice']);
+  expect(asked({ kind: 'told', states: ['started'] })).toEqual(['filemaker-row-not-done']);
+});
+
 test('what FileMaker could not be asked about is never called missing, and a person’s word stands against the log', () => {
   for (const because of ['NO_LOG', 'SENTINEL_MISSING', 'CUT_SHORT', 'LOG_UNREADABLE'] as const)
     expect(compare({ filemaker: { kind: 'unasked', because } })).toEqual([]);
@@ -288,7 +302,7 @@ test('a refund that our records lack is told by its own id and money, and replay
       replay: { eventId: 'found.re_1', eventType: 'refund.updated', object: { id: 're_1', object: 'refund' } },
     },
   ]);
-  const recorded = [{ id: 're_1', kind: 'refund' as const, amount: 5_000, status: 'succeeded' }];
+  const recorded = [{ id: 're_1', kind: 'refund' as const, amount: 5_000, currency: 'usd', status: 'succeeded' }];
   expect(compare({ ...given, record: { reversals: recorded } })).toEqual([]);
   expect(classes({ ...given, record: { reversals: recorded.map((one) => ({ ...one, status: 'pending' })) } })).toEqual([
     'refund-not-recorded',
@@ -316,7 +330,9 @@ test('a dispute that our records lack is told and replayed, and so is its end', 
       replay: { eventType: 'charge.dispute.created' },
     },
   ]);
-  const reversals = [{ id: 'dp_1', kind: 'dispute' as const, amount: 18_000, status: 'needs_response' }];
+  const reversals = [
+    { id: 'dp_1', kind: 'dispute' as const, amount: 18_000, currency: 'usd', status: 'needs_response' },
+  ];
   const recorded = { record: { reversals } };
   expect(compare({ stripe: { ...disputed, disputes: [dispute] }, ...recorded })).toEqual([]);
   const lost = { ...dispute, status: 'lost' };
@@ -326,7 +342,9 @@ test('a dispute that our records lack is told and replayed, and so is its end', 
 });
 
 test('refunds and disputes are read one by one only where the sums do not agree or something is under way', () => {
-  const of = (kind: 'refund' | 'dispute', status: string, amount = 5_000) => [{ id: 'x', kind, amount, status }];
+  const of = (kind: 'refund' | 'dispute', status: string, amount = 5_000) => [
+    { id: 'x', kind, amount, currency: 'usd', status },
+  ];
   expect(missesReversals(facts(), [])).toEqual({ refunds: false, disputes: false });
   expect(missesReversals(facts({ amountRefunded: 5_000 }), [])).toMatchObject({ refunds: true });
   expect(missesReversals(facts({ amountRefunded: 5_000 }), of('refund', 'succeeded'))).toMatchObject({
@@ -375,6 +393,7 @@ const anyBooks = fc.record({
     fc.record({
       state: fc.constantFrom('planned', 'sending', 'unknown', 'parked', 'done', 'cancelled'),
       byPerson: fc.boolean(),
+      askOnly: fc.boolean(),
       reasonCode: fc.constantFrom(undefined, 'second-payment', 'LOG_NOT_DONE'),
       plannedMinutes: fc.nat(100_000),
     }),

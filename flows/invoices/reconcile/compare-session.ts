@@ -46,6 +46,7 @@ export interface RecordedReversal {
   kind: 'refund' | 'dispute';
   /** Minor units. */
   amount: number;
+  currency: string;
   status: string;
 }
 
@@ -74,6 +75,8 @@ export interface EffectSide {
   state: EffectState;
   /** A person has settled it: their word stands against the log. */
   byPerson: boolean;
+  /** Never sent by us: an older handler did it, and the company's own field may have shown that. Our log knows nothing of it. */
+  askOnly: boolean;
   reasonCode: string | undefined;
   plannedAt: Date;
 }
@@ -110,10 +113,14 @@ export function missesReversals(
 /** When the money came, or else when the Session was born. */
 export const moneyCameAt = (facts: SessionFacts): Date => facts.paidAt ?? facts.createdAt;
 
+/** A state that is no code may be a sentence with a customer in it: it stays in FileMaker. */
+const stateWord = (state: string): string =>
+  state === '' ? 'empty' : /^[A-Za-z0-9_.-]{1,40}$/.test(state) ? state : 'another state';
+
 /** The log's word in short; null: it was not asked, or cannot tell. */
 function logValue(told: LogTold | undefined): string | null {
   if (told === undefined || told.kind === 'unasked') return null;
-  return told.states.length === 0 ? 'no row' : told.states.map((state) => (state === '' ? 'empty' : state)).join(', ');
+  return told.states.length === 0 ? 'no row' : told.states.map(stateWord).join(', ');
 }
 
 function statusAtStripe(facts: SessionFacts): string {
@@ -125,10 +132,13 @@ function statusAtStripe(facts: SessionFacts): string {
 const recordedStatus = ({ status, parkedCode }: RecordedPayment): string =>
   status === 'parked' ? `parked: ${parkedCode ?? ''}` : status;
 
+const effectWord = (state: EffectState): string =>
+  ({ planned: 'waits', sending: 'being sent' })[state as string] ?? state;
+
 function effectValue(effect: EffectSide | undefined, payment: RecordedPayment): string {
   if (effect === undefined) return recordedStatus(payment);
   const { state, reasonCode } = effect;
-  const word = { planned: 'waits', sending: 'being sent', unknown: 'unknown' }[state as string] ?? state;
+  const word = effectWord(state);
   return reasonCode === undefined ? word : `${word}: ${reasonCode}`;
 }
 
@@ -306,35 +316,80 @@ function application(books: Books, payment: RecordedPayment, rules: ComparisonRu
 }
 
 function doneHere({ stripe: { facts }, effect, filemaker }: Books): Difference[] {
-  if (effect?.byPerson === true || filemaker?.kind !== 'told') return [];
+  if (effect === undefined) return [];
+  return rowsOfDone(effect, filemaker).map((differs) => ({
+    ...differs,
+    stripeValue: 'paid',
+    recordedValue: 'done',
+    amount: facts.amountTotal,
+  }));
+}
+
+/** Done here: the log must have one row of it, and that one done. */
+function rowsOfDone(effect: EffectSide, filemaker: LogTold | undefined): Pick<Difference, 'class' | 'message'>[] {
+  if (effect.byPerson || filemaker?.kind !== 'told') return [];
   const { states } = filemaker;
-  const difference = { stripeValue: 'paid', recordedValue: 'done', amount: facts.amountTotal };
-  if (states.length === 0) {
+  if (states.length === 0 && effect.askOnly) return [];
+  if (states.length === 0)
+    return [{ class: 'applied-not-in-filemaker', message: "It is done here, and FileMaker's log has no row of it" }];
+  if (states.length > 1)
     return [
       {
-        ...difference,
-        class: 'applied-not-in-filemaker',
-        message: "It is done here, and FileMaker's log has no row of it",
-      },
-    ];
-  }
-  if (states.length > 1) {
-    return [
-      {
-        ...difference,
         class: 'filemaker-row-twice',
         message: `FileMaker's log has ${states.length} rows of it: the script may have run more than once`,
       },
     ];
-  }
   if (states[0] === 'done') return [];
   return [
     {
-      ...difference,
       class: 'filemaker-row-not-done',
       message: 'It is done here, and in FileMaker the script has not come to its end',
     },
   ];
+}
+
+/** A change that a refund or dispute has led to, beside what FileMaker's log says of it. */
+export interface ReversalEffect {
+  key: string;
+  effect: EffectSide;
+  filemaker: LogTold | undefined;
+}
+
+/**
+ * Where FileMaker's log and our effects differ about a refund or dispute. Pure. One that is not done on either side is none:
+ * it waits, visibly, and no money came that FileMaker should know of.
+ */
+export function compareReversalLog(
+  reversal: RecordedReversal,
+  effects: readonly ReversalEffect[],
+  { observing }: Pick<ComparisonRules, 'observing'>,
+): Finding[] {
+  return effects.flatMap(({ effect, filemaker }) => {
+    const differs = effect.state === 'done' ? rowsOfDone(effect, filemaker) : onlyThere(effect, filemaker, observing);
+    const { reasonCode, state } = effect;
+    return differs.map((difference) => ({
+      ...difference,
+      objectId: reversal.id,
+      stripeValue: reversal.status,
+      recordedValue:
+        reasonCode === undefined || state === 'done' ? effectWord(state) : `${effectWord(state)}: ${reasonCode}`,
+      filemakerValue: logValue(filemaker),
+      amount: reversal.amount,
+      currency: reversal.currency,
+      replay: null,
+    }));
+  });
+}
+
+/** Done there and not here. What is being sent or asked about is settled by what the log says, within seconds. */
+function onlyThere(
+  { state }: EffectSide,
+  filemaker: LogTold | undefined,
+  observing: boolean,
+): Pick<Difference, 'class' | 'message'>[] {
+  const done = filemaker?.kind === 'told' && filemaker.states.includes('done');
+  if (!done || observing || state === 'sending' || state === 'unknown') return [];
+  return [{ class: 'done-in-filemaker-not-here', message: "FileMaker's log has it as done, and here it is not" }];
 }
 
 /** Refunds and disputes as Stripe has them, beside ours. */

@@ -90,13 +90,20 @@ interface Asked {
   singly: string[];
   refunds: string[];
   logs: string[][];
+  announcedSince: Date[];
 }
 
 function stripe(
   sold: readonly Sold[],
-  rest: { log?: (key: string) => LogTold; unlisted?: readonly Sold[]; away?: boolean; made?: readonly Made[] } = {},
+  rest: {
+    announced?: readonly string[];
+    log?: (key: string) => LogTold;
+    unlisted?: readonly Sold[];
+    away?: boolean;
+    made?: readonly Made[];
+  } = {},
 ) {
-  const asked: Asked = { lists: 0, singly: [], refunds: [], logs: [] };
+  const asked: Asked = { lists: 0, singly: [], refunds: [], logs: [], announcedSince: [] };
   // As Stripe: newest first, and among those of one second in an order that stays.
   const all = sold.map(listed).sort((a, b) => b.created - a.created);
   const recovery: InvoicesRecovery = {
@@ -151,6 +158,10 @@ function stripe(
           ];
     },
     listDisputes: async () => [],
+    announcedSince: async (since) => {
+      asked.announcedSince.push(since);
+      return new Set(rest.announced ?? []);
+    },
     readLog: async (questions) => {
       if (rest.away === true) throw new FileMakerNotAskedError('FILEMAKER_UNAVAILABLE', 'away', 1_000);
       asked.logs.push(questions.map(({ key }) => key));
@@ -168,7 +179,11 @@ function run(
   over: Partial<ReconcileContext> & { settings?: Record<string, unknown> } = {},
 ): AsyncIterable<ReconcilePage> {
   const { settings, ...context } = over;
-  const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+  const peers = {
+    scripts: { target: () => undefined },
+    livemode: false,
+    recovery,
+  } as unknown as InvoicesPeers;
   const bound = invoices.bind({ ...SETTINGS, ...settings }, peers).passes.find(({ name }) => name === pass);
   if (bound === undefined) throw new Error(`no pass ${pass}`);
   return bound.run(WINDOW, {
@@ -338,7 +353,11 @@ test('money of the last ten minutes is left to its webhook', async () => {
     { id: 'young', created: now - 300 },
     { id: 'old', created: now - 900 },
   ]);
-  const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+  const peers = {
+    scripts: { target: () => undefined },
+    livemode: false,
+    recovery,
+  } as unknown as InvoicesPeers;
   const recent = invoices.bind(SETTINGS, peers).passes.find(({ name }) => name === 'recent');
   const window = { since: new Date((now - HOUR) * 1_000), until: new Date((now - 60) * 1_000) };
   const pages = await collect(
@@ -437,44 +456,60 @@ test('a Session that cannot be read is a finding of its own and keeps no other f
   ]);
 });
 
-test('pending payments are asked for by their ids, the oldest first, each young one every time and each old one in its turn', async () => {
-  const until = WINDOW.until.getTime();
-  const age = (minutes: number) => ({
-    status: 'pending' as const,
-    effectKey: undefined,
-    sessionCreatedAt: new Date(until - minutes * 60_000),
-  });
-  await recorded('paid-meanwhile', age(30));
-  await recorded('still-pending', age(20));
-  await recorded('too-young', age(0.5));
-  for (let n = 0; n < 24; n += 1) await recorded(`old-${n}`, age(90 + n));
-  const sold: Sold[] = [
-    { id: 'paid-meanwhile' },
-    ...['still-pending', ...Array.from({ length: 24 }, (_, n) => `old-${n}`)].map((id) => ({ id, paid: false })),
-  ];
+/** Which old payments each of these looks of the pending pass asks Stripe for. */
+async function looksAtPending(sold: readonly Sold[], times: readonly number[]): Promise<string[][]> {
   const looks: string[][] = [];
-  for (let turn = 0; turn < 12; turn += 1) {
+  for (const until of times) {
     const { asked, recovery } = stripe(sold);
-    const peers = { scripts: { target: () => undefined }, livemode: false, recovery } as unknown as InvoicesPeers;
+    const peers = {
+      scripts: { target: () => undefined },
+      livemode: false,
+      recovery,
+    } as unknown as InvoicesPeers;
     const pass = invoices.bind(SETTINGS, peers).passes.find(({ name }) => name === 'pending');
-    const at = { since: WINDOW.since, until: new Date(until + turn * 300_000) };
-    const pages = await collect(
-      pass?.run(at, {
+    const pages = pass?.run(
+      { since: WINDOW.since, until: new Date(until) },
+      {
         executor: database.executor,
         cursor: undefined,
         recoverFrom: new Date(0),
         observing: false,
-        inHand: async () => new Set(),
-      }) ?? (async function* () {})(),
+        inHand: async () => new Set<string>(),
+      },
     );
+    const all = await collect(pages ?? (async function* () {})());
+    if (until === WINDOW.until.getTime()) expect(found(all)).toEqual(['status-differs cs_paid-meanwhile']);
     looks.push(asked.singly);
-    if (turn === 0) expect(found(pages)).toEqual(['status-differs cs_paid-meanwhile']);
   }
-  expect(looks[0]?.slice(-2)).toEqual(['cs_paid-meanwhile', 'cs_still-pending']);
-  const old = looks.flat().filter((id) => id.startsWith('cs_old'));
-  expect([...new Set(old)]).toHaveLength(24);
-  expect(old).toHaveLength(24);
-});
+  return looks;
+}
+
+test.each([5, 10, 15, 60])(
+  'pending payments are asked for by their ids, the oldest first, each young one every time and each old one in its turn, also every %i minutes',
+  async (minutes) => {
+    const until = WINDOW.until.getTime();
+    const TURNS = 13;
+    const age = (old: number) => ({
+      status: 'pending' as const,
+      effectKey: undefined,
+      sessionCreatedAt: new Date(until - old * 60_000),
+    });
+    await recorded('paid-meanwhile', age(30));
+    await recorded('still-pending', age(20));
+    await recorded('too-young', age(0.5));
+    for (let n = 0; n < 24; n += 1) await recorded(`old-${n}`, age(90 + n));
+    const sold: Sold[] = [
+      { id: 'paid-meanwhile' },
+      ...['still-pending', ...Array.from({ length: 24 }, (_, n) => `old-${n}`)].map((id) => ({ id, paid: false })),
+    ];
+    const times = Array.from({ length: TURNS }, (_, turn) => until + turn * minutes * 60_000);
+    const looks = await looksAtPending(sold, times);
+    expect(looks[0]?.slice(-2)).toEqual(['cs_paid-meanwhile', 'cs_still-pending']);
+    const old = looks.flat().filter((id) => id.startsWith('cs_old'));
+    expect([...new Set(old)]).toHaveLength(24);
+    expect(old).toHaveLength(24);
+  },
+);
 
 test('refunds and disputes are found by when they were made, however old the payment; those of other money are not ours', async () => {
   const longAgo = new Date((BASE - 1_000 * HOUR) * 1_000);
@@ -527,4 +562,178 @@ test('refunds and disputes are found by when they were made, however old the pay
     expect(found([...before, ...after])).toEqual(expected);
     expect(sums([...before, ...after])).toMatchObject({ listed: 8, checked: 5 });
   }
+});
+
+/** A refund that was recorded long ago, and how what it led to stands. */
+async function refund(
+  id: string,
+  payment: string,
+  state: 'done' | 'planned' | 'parked',
+  { amount = 100, currency = 'usd', fact = 'refunded' } = {},
+): Promise<void> {
+  await database.executor.execute(
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, amount, currency, status, updated_at)
+        values (${id}, 'refund', ${`cs_${payment}`}, ${amount}, ${currency}, 'succeeded', now() - interval '9 hours') on conflict do nothing`,
+  );
+  await database.executor.execute(
+    sql`insert into effects.effects (kind, flow, key, title, target, subject, origin, state, reason_code, verified, settled_at, planned_at)
+        values ('filemaker-script', 'invoices', ${`invoice-${fact}:${id}`}, 'Record a refund', '{"log":{}}'::jsonb, '{}'::jsonb, 'webhook', ${state},
+          ${state === 'parked' ? 'LOG_NOT_DONE' : null}, ${state === 'done' ? true : null},
+          ${state === 'done' ? new Date().toISOString() : null}::timestamptz, clock_timestamp() - interval '9 hours')`,
+  );
+}
+
+const LOGS: Record<string, readonly string[]> = {
+  re_fine: ['done'],
+  re_gone: [],
+  re_half: ['started'],
+  re_twice: ['done', 'done'],
+  re_there: ['done'],
+  re_waits: [],
+};
+const logOf = (key: string): LogTold => ({ kind: 'told', states: LOGS[key.split(':')[1] ?? ''] ?? ['done'] });
+const REFUND_FINDINGS = [
+  { class: 'applied-not-in-filemaker', objectId: 're_gone', amount: 20, currency: 'jpy', filemakerValue: 'no row' },
+  { class: 'done-in-filemaker-not-here', objectId: 're_there', amount: 50, recordedValue: 'parked: LOG_NOT_DONE' },
+  { class: 'filemaker-row-not-done', objectId: 're_half', amount: 30, filemakerValue: 'started' },
+  { class: 'filemaker-row-twice', objectId: 're_twice', amount: 40, filemakerValue: 'done, done' },
+];
+async function sixRefunds(): Promise<void> {
+  await applied('a');
+  await refund('re_fine', 'a', 'done', { amount: 10 });
+  await refund('re_gone', 'a', 'done', { amount: 20, currency: 'jpy' });
+  await refund('re_half', 'a', 'done', { amount: 30 });
+  await refund('re_twice', 'a', 'done', { amount: 40 });
+  await refund('re_there', 'a', 'parked', { amount: 50 });
+  await refund('re_waits', 'a', 'planned', { amount: 60 });
+}
+const sorted = (pages: readonly ReconcilePage[]) =>
+  pages.flatMap(({ findings }) => findings).sort((one, other) => (one.class < other.class ? -1 : 1));
+
+test('the nightly pass compares FileMaker’s log about refunds too, each under its own id and with its own money', async () => {
+  await sixRefunds();
+  const { asked, recovery } = stripe([{ id: 'a', refunded: 210 }], { log: logOf });
+  const pages = await collect(run('nightly', { ...recovery, listRefunds: async () => [] }));
+  expect(sorted(pages)).toMatchObject(REFUND_FINDINGS);
+  expect(sorted(pages)).toHaveLength(REFUND_FINDINGS.length);
+  expect(asked.logs).toHaveLength(1);
+  expect(sums(pages)).toEqual({ listed: 1, checked: 1, unasked: 0 });
+  const closes = pages.flatMap(({ compared }) => compared).filter(({ objectIds }) => objectIds.includes('re_gone'));
+  expect(closes.map(({ classes }) => classes.includes('applied-not-in-filemaker'))).toEqual([true]);
+});
+
+test('the pass over refunds and disputes asks FileMaker about them however old the payment is, and goes on where it is away', async () => {
+  await sixRefunds();
+  const made: Made[] = Object.keys(LOGS).map((id) => ({
+    kind: 'refund',
+    id,
+    payment_intent: 'pi_a',
+    amount: 1,
+    currency: 'usd',
+    status: 'succeeded',
+    created: BASE,
+  }));
+  const { recovery } = stripe([], { made, log: logOf });
+  expect(sorted(await collect(run('reversals', recovery)))).toMatchObject(REFUND_FINDINGS);
+  const away = await collect(run('reversals', stripe([], { made, away: true }).recovery));
+  expect(found(away)).toEqual([]);
+  expect(sums(away)).toEqual({ listed: 6, checked: 6, unasked: 6 });
+  expect(
+    away.flatMap(({ compared }) => compared.flatMap(({ objectIds, classes }) => (objectIds.length > 0 ? classes : []))),
+  ).not.toContain('applied-not-in-filemaker');
+});
+
+test('a refund that FileMaker has no log for is no finding and is not counted as unasked; a log that hides is', async () => {
+  await applied('a');
+  await refund('re_1', 'a', 'done');
+  const told = (because: 'NO_LOG' | 'SENTINEL_MISSING') =>
+    stripe([{ id: 'a', refunded: 100 }], {
+      log: (key): LogTold =>
+        key.includes('refunded') ? { kind: 'unasked', because } : { kind: 'told', states: ['done'] },
+    });
+  const none = await collect(run('nightly', told('NO_LOG').recovery));
+  const hidden = await collect(run('nightly', told('SENTINEL_MISSING').recovery));
+  expect([found(none), sums(none).unasked]).toEqual([[], 0]);
+  expect([found(hidden), sums(hidden).unasked]).toEqual([[], 1]);
+});
+
+test('a refund that a person has settled stands against the log', async () => {
+  await applied('a');
+  await refund('re_1', 'a', 'done');
+  await database.executor.execute(
+    sql`update effects.effects set result = '{"resolvedBy":"cli:ada"}'::jsonb where key = 'invoice-refunded:re_1'`,
+  );
+  const { recovery } = stripe([{ id: 'a', refunded: 100 }], {
+    log: (key): LogTold => ({ kind: 'told', states: key.includes('refunded') ? [] : ['done'] }),
+  });
+  const pages = await collect(run('nightly', recovery));
+  expect(found(pages)).toEqual([]);
+  expect(pages.flatMap(({ compared }) => compared.flatMap(({ byPerson }) => byPerson ?? []))).toContain('re_1');
+});
+
+test('a finding whose payment lies in no window any more is looked at again by its id, also after a kill, and the frequent pass leaves it', async () => {
+  const longAgo = BASE - 1_000 * HOUR;
+  const old = Array.from({ length: 25 }, (_, at) => `old${at}`);
+  for (const id of old) await applied(id, { sessionCreatedAt: new Date(longAgo * 1_000) });
+  await refund('re_old', 'old24', 'done');
+  const sold = old.map((id) => ({ id, created: longAgo }));
+  const objects = [...old.slice(0, 24).map((id) => `cs_${id}`), 're_old'];
+  const openObjects = async (limit: number) => objects.slice(0, limit);
+  const { asked, recovery } = stripe(sold);
+  const pages = await collect(run('nightly', recovery, { openObjects }));
+  expect(found(pages)).toEqual([]);
+  expect(sums(pages)).toEqual({ listed: 25, checked: 25, unasked: 0 });
+  const closed = pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds));
+  expect(closed).toEqual(expect.arrayContaining([...objects]));
+  expect(asked.singly).toHaveLength(25);
+
+  asked.singly.length = 0;
+  const [first] = await collect(run('nightly', recovery, { openObjects }));
+  await collect(run('nightly', recovery, { openObjects: async () => [], cursor: first?.cursor }));
+  expect(new Set(asked.singly).size).toBe(25);
+  asked.singly.length = 0;
+  await collect(run('recent', recovery, { openObjects }));
+  await collect(run('nightly', recovery));
+  expect(asked.singly).toEqual([]);
+});
+
+test('a bank debit that came to its end a moment ago is left to its webhook, however old its charge is', async () => {
+  for (const id of ['a', 'b']) await recorded(id, { status: 'pending' });
+  await applied('c');
+  const sold = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
+  const { asked, recovery } = stripe(sold, { announced: ['cs_a'] });
+  const pages = await collect(run('recent', recovery));
+  expect(found(pages)).toEqual(['status-differs cs_b']);
+  expect(sums(pages)).toMatchObject({ listed: 3, checked: 2 });
+  const minutes = asked.announcedSince.map((since) => Math.round((Date.now() - since.getTime()) / 60_000));
+  expect(minutes).toEqual([10]);
+  await collect(run('nightly', recovery));
+  expect(asked.announcedSince).toHaveLength(1);
+  // Where nothing has ended late nobody is asked.
+  const calm = stripe([{ id: 'c' }]);
+  await collect(run('recent', calm.recovery));
+  expect(calm.asked.announcedSince).toEqual([]);
+});
+
+test('after a cut-over the nightly pass misses no row of what the older handler did and the company’s own field has shown', async () => {
+  await applied('a');
+  await applied('b');
+  await database.executor.execute(
+    sql`update effects.effects set ask_only = true, check_first = true where key = 'invoice-paid:cs_a'`,
+  );
+  const { recovery } = stripe([{ id: 'a' }, { id: 'b' }], { log: () => ({ kind: 'told', states: [] }) });
+  expect(found(await collect(run('nightly', recovery)))).toEqual(['applied-not-in-filemaker cs_b']);
+});
+
+test('a refund that cannot be read is a finding about its payment and keeps no other from being compared', async () => {
+  for (const id of ['a', 'b']) await applied(id);
+  const { recovery } = stripe([
+    { id: 'a', refunded: 5_000 },
+    { id: 'b', refunded: 7_000 },
+  ]);
+  const listRefunds: InvoicesRecovery['listRefunds'] = async (paymentIntentId) =>
+    paymentIntentId === 'pi_a' ? [{ id: 're_a', amount: '5000' }] : recovery.listRefunds(paymentIntentId);
+  const pages = await collect(run('recent', { ...recovery, listRefunds }));
+  expect(found(pages)).toEqual(['refund-not-recorded re_pi_b', 'unreadable-at-stripe cs_a']);
+  expect(sums(pages)).toMatchObject({ listed: 2, checked: 2 });
 });

@@ -5,7 +5,7 @@ import type { InvoicesSettings } from '../settings';
 import { compareMadePage } from './compare-made';
 import { type ComparedPage, comparePage, type FileMakerReach, type PageContext, unfoldListed } from './compare-page';
 import { CLASSES, LEAVE_TO_OTHERS_MS, notAtStripe } from './compare-session';
-import { type Place, readPayments, readPending, readUnlisted } from './read-recorded';
+import { type Place, readPayments, readPending, readSessionsOf, readUnlisted } from './read-recorded';
 
 type Pass = ReconcilePass<InvoicesSettings, InvoicesPeers>;
 type PassContext = ReconcileContext & { settings: InvoicesSettings; peers: InvoicesPeers };
@@ -15,12 +15,18 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 const PENDING_EVERY_MS = 5 * MINUTE_MS;
-/** Looks at pending payments in an hour. */
-const PENDING_TURNS = HOUR_MS / PENDING_EVERY_MS;
+/**
+ * A pending payment of a day is looked at once in so many looks, about once an hour; an older one about once in eight hours.
+ * Primes: also where the configuration gives the pass another period, every payment has its turn.
+ */
+const PENDING_TURNS = 13;
+const OLDER_TURNS = 97;
 /** Of ours that are retrieved one by one, between two places to go on from. */
 const SINGLE_PAGE = 20;
 /** One run asks Stripe about no more; the others have their turn in later runs, and the other passes see them too. */
 const PENDING_PAGES_MAX = 25;
+/** Findings of before that one run of the clock looks at again, by their objects' ids. */
+const OPEN_MAX = 100;
 /** Sessions of one second that are remembered from page to page. */
 const EDGE_MAX = 2_000;
 
@@ -50,7 +56,7 @@ const asPage = (
 ): ReconcilePage => ({ checked, unasked, findings, compared, ...rest });
 
 /** Sessions of ours, asked for by their ids: those that Stripe does not know are findings, the others are compared. */
-async function compareSingly(places: readonly Place[], context: PageContext): Promise<ComparedPage> {
+async function compareSingly(places: readonly Pick<Place, 'id'>[], context: PageContext): Promise<ComparedPage> {
   const snapshots: SessionSnapshot[] = [];
   const unknown: string[] = [];
   for (const { id } of places) {
@@ -82,6 +88,7 @@ async function* comparePending(window: ReconcileWindow, context: PassContext): A
       until,
       turn,
       turns: PENDING_TURNS,
+      olderTurns: OLDER_TURNS,
       behind,
       livemode: context.peers.livemode,
       limit: SINGLE_PAGE,
@@ -120,6 +127,8 @@ const listCursor = z.object({
   range: rangeSchema.optional(),
   /** The list has come to its end. */
   ended: z.boolean().optional(),
+  /** Objects of older findings that are still to be looked at. */
+  open: z.array(z.string()).optional(),
 });
 type ListCursor = z.output<typeof listCursor>;
 
@@ -151,7 +160,8 @@ function stepBehind(before: ListCursor, snapshots: readonly SessionSnapshot[]): 
 
 /**
  * Both ways: every Checkout Session of the window as Stripe lists it, a hundred in one question, and every payment of ours
- * from the same window that the list did not name.
+ * from the same window that the list did not name. The thorough one also looks again at what was found before and lies in
+ * no window any more: what a person has repaired since must not stay open for ever.
  */
 function compareListed(reach: FileMakerReach): Pass['run'] {
   return async function* (window, context) {
@@ -193,6 +203,18 @@ function compareListed(reach: FileMakerReach): Pass['run'] {
       const rest: Range = { after: since - 1, upTo: at.born, named: at.edge };
       at = { ...at, range: rest, ended: true };
       yield* unlisted(rest);
+    }
+    if (reach !== 'all' || context.openObjects === undefined) return;
+    let open = at.open ?? (await context.openObjects(OPEN_MAX));
+    while (open.length > 0) {
+      const sessions = await readSessionsOf(context.executor, open.slice(0, SINGLE_PAGE));
+      open = open.slice(SINGLE_PAGE);
+      at = { ...at, range: undefined, open: [...open] };
+      const compared = await compareSingly(
+        sessions.map((id) => ({ id })),
+        pageContext(context, reach),
+      );
+      yield asPage(compared, { listed: sessions.length, cursor: at, share: 1 });
     }
   };
 }

@@ -22,7 +22,7 @@ interface RecordedRow {
   paid_at: string | null;
   first_seen: string;
   session_created_at: string;
-  reversals: { id: string; kind: 'refund' | 'dispute'; amount: number; status: string }[] | null;
+  reversals: RecordedReversal[] | null;
   others: { sessionId: string; paidAt: string }[] | null;
   fresh: boolean;
 }
@@ -60,7 +60,7 @@ export async function readRecorded(executor: Executor, sessionIds: readonly stri
         from unnest(${textArray(sessionIds)}) as s (id)
         left join flow_invoices.payments p on p.checkout_session_id = s.id
         left join lateral (
-          select jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'amount', amount, 'status', status) order by id) as reversals,
+          select jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'amount', amount, 'currency', currency, 'status', status) order by id) as reversals,
             max(updated_at) as updated_at
           from flow_invoices.reversals where checkout_session_id = s.id) r on true
         left join lateral (
@@ -94,9 +94,9 @@ export async function readReversals(
   payments: Map<string, { livemode: boolean; bornAt: Date }>;
 }> {
   const [reversals, payments] = await Promise.all([
-    rows<{ id: string; kind: 'refund' | 'dispute'; amount: string; status: string; fresh: boolean }>(
+    rows<Omit<RecordedReversal, 'amount'> & { amount: string; fresh: boolean }>(
       executor,
-      sql`select id, kind, amount, status, updated_at > clock_timestamp() - interval '10 minutes' as fresh
+      sql`select id, kind, amount, currency, status, updated_at > clock_timestamp() - interval '10 minutes' as fresh
           from flow_invoices.reversals where id = any(${textArray(wanted.ids)})`,
     ),
     rows<{ payment_intent_id: string; livemode: boolean; session_created_at: string }>(
@@ -152,11 +152,19 @@ export function readUnlisted(
 
 /**
  * Payments that wait for their money, the oldest first. Those born in the last hour each time, the others in turns: each
- * of a day once in `turns` looks, each older one once in eight times as many. Which turn it is, the caller says.
+ * of a day once in `turns` looks, each older one once in `olderTurns`. Which turn it is, the caller says.
  */
 export function readPending(
   executor: Executor,
-  look: { until: Date; turn: number; turns: number; behind: Place | undefined; livemode: boolean; limit: number },
+  look: {
+    until: Date;
+    turn: number;
+    turns: number;
+    olderTurns: number;
+    behind: Place | undefined;
+    livemode: boolean;
+    limit: number;
+  },
 ): Promise<Place[]> {
   const until = sql`${look.until.toISOString()}::timestamptz`;
   const isTurn = (turns: number): SQL =>
@@ -170,7 +178,7 @@ export function readPending(
           and (session_created_at, checkout_session_id) > (${behind.bornAt}::timestamptz, ${behind.id})
           and (session_created_at > ${until} - interval '1 hour'
             or (session_created_at > ${until} - interval '1 day' and ${isTurn(look.turns)})
-            or ${isTurn(look.turns * 8)})
+            or (session_created_at <= ${until} - interval '1 day' and ${isTurn(look.olderTurns)}))
         order by session_created_at, checkout_session_id limit ${look.limit}`,
   );
 }
@@ -182,4 +190,14 @@ export async function readPayments(
 ): Promise<Map<string, RecordedPayment>> {
   const found = await readRecorded(executor, sessionIds);
   return new Map([...found].flatMap(([id, { payment }]) => (payment === undefined ? [] : [[id, payment]])));
+}
+
+/** The Checkout Sessions that these objects are or belong to, as far as we know. */
+export async function readSessionsOf(executor: Executor, objectIds: readonly string[]): Promise<string[]> {
+  const found = await rows<{ checkout_session_id: string }>(
+    executor,
+    sql`select distinct checkout_session_id from flow_invoices.reversals where id = any(${textArray(objectIds)})`,
+  );
+  const sessions = objectIds.filter((id) => id.startsWith('cs_'));
+  return [...new Set([...sessions, ...found.map((row) => row.checkout_session_id)])];
 }

@@ -18,8 +18,12 @@ import { createStripeSimulator, type StripeSimulator } from '@bridge/stripe-simu
 import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { roundSchedules } from '../../../apps/scheduler/src/round-schedules';
 import { schedulesOf } from '../../../apps/scheduler/src/schedules';
 import { migrationSources } from './command-context';
+
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
 
 const main = join(__dirname, '../dist/main.js');
 const KEY = 'rk_test_doctor';
@@ -135,8 +139,9 @@ beforeEach(async () => {
     () => scheduler.stop(),
   );
   // The scheduler's own list: the doctor says its names again, since a command cannot import an app.
-  const schedules = schedulesOf(flows, { flows: ['invoices'], schedules: {}, timezone: 'UTC' });
-  await restoreSchedules(producer, schedules, ['reconciliations']);
+  const config = { flows: ['invoices'], schedules: {}, timezone: 'UTC', mode: 'live' } as const;
+  const rounds = roundSchedules({ ...config, stripe: { delivery: 'webhook', pullSeconds: 60 } });
+  await restoreSchedules(producer, [...schedulesOf(flows, config), ...rounds], ['reconciliations', 'rounds']);
 
   const answer: typeof door.answer = { status: 405 };
   const server = createServer((_request, response) => {
@@ -203,7 +208,7 @@ function run(args: readonly string[], given = env): Promise<{ code: number | nul
     const child = spawn(process.execPath, [main, 'doctor', ...args], {
       cwd: folder,
       env: { PATH: process.env.PATH, ...settings },
-      timeout: 60_000,
+      timeout: 150_000,
     });
     let out = '';
     let err = '';

@@ -22,6 +22,9 @@ import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { migrationSources } from './command-context';
 
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const main = join(__dirname, '../dist/main.js');
 const fixture = (name: string): string => join(__dirname, '../../filemaker-client/test-fixtures', name);
 const SCRIPT = 'STRIPE_PAYMENTLINK_SUCCESS';
@@ -173,7 +176,7 @@ async function setup(settings: SimulatorSettingsPatch = {}): Promise<Bench> {
   const run: Bench['run'] = (args, env = {}) =>
     new Promise((resolve, reject) => {
       const merged = Object.fromEntries(Object.entries({ ...base, ...env }).filter(([, value]) => value !== ''));
-      const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: merged, timeout: 45_000 });
+      const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: merged, timeout: 150_000 });
       let out = '';
       let err = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { loadConfig } from '@bridge/config';
 
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const main = join(__dirname, '../dist/main.js');
 const flags = {
   '--stripe-key': 'rk_test_abc',
@@ -28,7 +31,7 @@ function init(args: readonly string[], env: Record<string, string> = {}) {
     cwd: folder,
     env: { PATH: process.env.PATH, ...env },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   });
   return { code: ended.status, out: ended.stdout, err: ended.stderr };
 }

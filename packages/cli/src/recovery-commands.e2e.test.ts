@@ -10,6 +10,9 @@ import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const main = join(__dirname, '../dist/main.js');
 
 function bridge(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
@@ -18,7 +21,7 @@ function bridge(...words: string[]): Promise<{ code: number | null; out: string;
       // Not the project's folder: a developer's .env there is none of these tests' business.
       cwd: tmpdir(),
       env: { PATH: process.env.PATH, DATABASE_URL: url, MODE: 'observe' },
-      timeout: 30_000,
+      timeout: 120_000,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [out, err] = ['', ''];

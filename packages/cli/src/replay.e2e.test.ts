@@ -19,6 +19,9 @@ import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { migrationSources } from './command-context';
 
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const main = join(__dirname, '../dist/main.js');
 interface Ended {
   code: number | null;
@@ -31,7 +34,7 @@ function run(args: readonly string[], env: Record<string, string> = {}): Promise
     const child = spawn(process.execPath, [main, 'replay', ...args], {
       cwd: tmpdir(),
       env: { PATH: process.env.PATH, ...env },
-      timeout: 60_000,
+      timeout: 120_000,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [out, err] = ['', ''];

@@ -14,7 +14,7 @@ const parts: readonly Part[] = [
     names: ['MODE', 'NODE_ENV'],
   },
   {
-    says: 'Who may reach the webhook and the control room: this machine only, so a TLS proxy has to stand before them.',
+    says: 'Who may reach the webhook and the status page: this machine only, so a TLS proxy has to stand before them.',
     names: ['HOST'],
   },
   {

@@ -170,6 +170,7 @@ describe('readiness', () => {
     const says = `console.log(JSON.stringify({ msg: "listening", url: "http://x:1", opsUrl: "${opsUrl}" })); ${drains}`;
     const { supervisor, event, events } = watch([program('a', says), program('b', drains, { opsUrl })], {
       notReadyAfterMs: 50,
+      readyAskMs: 30_000,
     });
     await event('not-ready', 2);
     const reasons = new Map(events.flatMap((one) => (one.kind === 'not-ready' ? [[one.app, one.because]] : [])));

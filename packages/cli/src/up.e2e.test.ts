@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { createTestDatabase, type RunningProcess, startProcess, startRedis } from '@bridge/test-services';
 import { z } from 'zod';
 
+// Commands as processes, several a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const main = join(__dirname, '../dist/main.js');
-const START_MS = 45_000;
+const START_MS = 120_000;
 
 const eventLine = z.object({ kind: z.string(), app: z.string().optional(), pid: z.number().optional() });
 const upLine = z.object({
@@ -76,7 +79,7 @@ function bridge(args: readonly string[], env: Record<string, string> = {}) {
     cwd: folder,
     env: { PATH: process.env.PATH, ...env },
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 120_000,
   });
 }
 
@@ -87,7 +90,7 @@ async function up(args: readonly string[] = []): Promise<RunningProcess> {
     readyWhen: (line) => line.includes('"kind":"up"'),
     readyTimeoutMs: START_MS,
   });
-  stops.push(() => running.stop(30_000));
+  stops.push(() => running.stop(90_000));
   return running;
 }
 
@@ -114,7 +117,7 @@ test('.env is enough for migrate and up; a killed worker comes back, and SIGTERM
   await running.waitForLine(said('ready', 'worker', new Set([worker?.pid ?? 0])), START_MS);
   expect(isAlive(ingress?.pid ?? 0)).toBe(true);
 
-  expect(await running.stop(60_000)).toBe(0);
+  expect(await running.stop(90_000)).toBe(0);
   expect(JSON.parse(running.lines.at(-1) ?? '')).toEqual({ stopped: true, clean: true });
   expect(running.lines.filter((line) => line.includes('"msg":"drained"'))).toHaveLength(3);
   for (const line of running.lines) expect(() => JSON.parse(line)).not.toThrow();
@@ -125,7 +128,7 @@ test('with delivery by pull no port is opened for webhooks, and the two other ap
   writeEnvironmentFile({ ...values, STRIPE_DELIVERY: 'pull', MIGRATE_ON_START: 'true' });
   const running = await up();
   expect(appsOf(running).map(({ name }) => name)).toEqual(['worker', 'scheduler']);
-  expect(await running.stop(60_000)).toBe(0);
+  expect(await running.stop(90_000)).toBe(0);
 });
 
 /** Resolves when the process is gone, which need not be our child; rejects after the time given. */
@@ -144,7 +147,7 @@ if (process.platform === 'linux') {
     const running = await up(['--workers', '2']);
     const pids = appsOf(running).map(({ pid }) => pid);
     expect(pids.filter(isAlive)).toHaveLength(4);
-    const ends = Promise.all(pids.map((pid) => gone(pid, 30_000)));
+    const ends = Promise.all(pids.map((pid) => gone(pid, 120_000)));
     await running.kill();
     await ends;
     expect(pids.filter(isAlive)).toEqual([]);

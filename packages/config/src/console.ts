@@ -7,7 +7,7 @@ const senders: readonly Role[] = ['worker', 'scheduler'];
 export const consoleVariables = z.object({
   CONSOLE_URL: variable(address('https:', 'http:'), {
     default: 'none',
-    meaning: 'Address of the control room as people see it; links in alerts and mails begin with it.',
+    meaning: 'Address of the status page as people see it; links in alerts and mails begin with it.',
     roles: senders,
   }),
   CONSOLE_ADMIN: variable(

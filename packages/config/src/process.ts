@@ -88,7 +88,7 @@ export const processVariables = z.object({
   INBOX_BODY_DAYS: variable(wholeNumber(1, 3_650), {
     default: '90',
     meaning:
-      'Days the body of an event and the bytes sent for an effect are kept; each night what is older and settled is erased. Rows stay, without body, with its digest. Bodies hold customer data.',
+      "Days the body of an event, the bytes sent for an effect, FileMaker's answer and what people typed about a payment are kept; each night what is older and settled is erased, since it holds customer data. Rows stay, with ids, amounts, states and digests.",
   }),
 });
 

@@ -105,6 +105,16 @@ async function row(id: string): Promise<Record<string, unknown>> {
 }
 const makeDue = (id: string) =>
   database.executor.execute(sql`update effects.effects set due_at = clock_timestamp() where id = ${id}`);
+/** A worker that lives until `makeDead`: no heartbeat of its own brings it back at the wrong moment. */
+async function anotherWorker(): Promise<string> {
+  sequence += 1;
+  const id = `another-${sequence}`;
+  await database.executor.execute(
+    sql`insert into claims.workers (id, app, host, pid, heartbeat_at)
+        values (${id}, 'test', 'test', 1, clock_timestamp() + interval '1 day')`,
+  );
+  return id;
+}
 const makeDead = (id: string) =>
   database.executor.execute(
     sql`update claims.workers set heartbeat_at = clock_timestamp() - interval '6 seconds' where id = ${id}`,
@@ -206,45 +216,42 @@ test('what a sending throws after begin is unknown, and its session is given bac
 });
 
 test('case I: a worker that dies while sending leaves an unknown, never a planned effect', async () => {
-  const dying = await registerWorker(database, { app: 'test' });
+  const dying = await anotherWorker();
   const id = await plan();
-  const claim = await store.claim(id, dying.id);
+  const claim = await store.claim(id, dying);
   if (claim.kind !== 'claimed') throw new Error('not claimed');
-  await store.begin(claim.effect, dying.id, 'session/1');
+  await store.begin(claim.effect, dying, 'session/1');
   expect(await store.claim(id, worker.id)).toMatchObject({ kind: 'nothing', because: 'in hand' });
-  await makeDead(dying.id);
+  await makeDead(dying);
   expect(await store.recoverDead(worker.id)).toEqual({ unknown: 1, freed: 0 });
   const { engine, books } = setup({ checks: [{ kind: 'not-there' }] });
   expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
   expect(books).toMatchObject({ asked: 1 });
-  await dying.stop();
 });
 
 test('a worker that dies before sending loses only its claim', async () => {
-  const dying = await registerWorker(database, { app: 'test' });
+  const dying = await anotherWorker();
   const id = await plan();
-  await store.claim(id, dying.id);
-  await makeDead(dying.id);
+  await store.claim(id, dying);
+  await makeDead(dying);
   expect(await store.recoverDead(worker.id)).toEqual({ unknown: 0, freed: 1 });
   const { engine, books } = setup();
   expect(await engine.turn(id)).toMatchObject({ kind: 'done' });
   expect(books.asked).toBe(0);
-  await dying.stop();
 });
 
 test('case J: a worker that lost its claim can neither begin nor settle', async () => {
-  const slow = await registerWorker(database, { app: 'test' });
+  const slow = await anotherWorker();
   const id = await plan();
-  const old = await store.claim(id, slow.id);
+  const old = await store.claim(id, slow);
   if (old.kind !== 'claimed') throw new Error('not claimed');
-  await makeDead(slow.id);
+  await makeDead(slow);
   const fresh = await store.claim(id, worker.id);
   if (fresh.kind !== 'claimed') throw new Error('not claimed anew');
-  await expect(store.begin(old.effect, slow.id, null)).rejects.toThrow(EffectClaimLostError);
+  await expect(store.begin(old.effect, slow, null)).rejects.toThrow(EffectClaimLostError);
   expect(await store.settleDone(old.effect, { verified: true, result: null })).toEqual({ lost: true });
   await store.begin(fresh.effect, worker.id, null);
   expect(await store.settleDone(fresh.effect, { verified: true, result: null })).toMatchObject({ lost: false });
-  await slow.stop();
 });
 
 test("the peer's own word is never dropped: an answer that comes after the claim was lost settles what is unknown or parked", async () => {
@@ -268,15 +275,14 @@ test("the peer's own word is never dropped: an answer that comes after the claim
 });
 
 test('after a stall of PostgreSQL nobody takes its own effects for dead', async () => {
-  const late = await registerWorker(database, { app: 'test' });
+  const late = await anotherWorker();
   const id = await plan();
-  const claim = await store.claim(id, late.id);
+  const claim = await store.claim(id, late);
   if (claim.kind !== 'claimed') throw new Error('not claimed');
-  await store.begin(claim.effect, late.id, null);
-  await makeDead(late.id);
-  expect(await store.recoverDead(late.id)).toEqual({ unknown: 0, freed: 0 });
+  await store.begin(claim.effect, late, null);
+  await makeDead(late);
+  expect(await store.recoverDead(late)).toEqual({ unknown: 0, freed: 0 });
   expect(await store.settleDone(claim.effect, { verified: true, result: null })).toMatchObject({ lost: false });
-  await late.stop();
 });
 
 test('an answer with characters that PostgreSQL refuses is stored, and the effect is settled', async () => {

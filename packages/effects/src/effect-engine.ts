@@ -2,6 +2,7 @@ import { backoffMs } from './backoff';
 import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
 import { EffectClaimLostError, EffectLaneBusyError, type EffectStore, type EndedAttempt } from './effect-store';
 import { BEFORE_GO_LIVE } from './go-live';
+import { ofTheseBytes } from './refreeze';
 
 /** After so long between plan and first sending, the money is looked at again. */
 export const RECHECK_AFTER_MS = 10 * 60_000;
@@ -71,7 +72,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
   /** Settles an unknown effect by asking. Undefined: it is proved not there and may be sent now. */
   async function ask(effect: ClaimedEffect, performer: Performer): Promise<TurnEnding | undefined> {
     const { attemptId } = await store.beginCrossCheck(effect, worker);
-    const told = await performer.crossCheck(effect).catch(async (error: Error) => {
+    const answer = await performer.crossCheck(effect).catch(async (error: Error) => {
       await store.endAttempt(attemptId, {
         stage: null,
         code: 'CROSS_CHECK_FAILED',
@@ -80,6 +81,7 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
       });
       throw error;
     });
+    const told = ofTheseBytes(effect, answer);
     if (told.kind === 'there') {
       const record = { stage: 'answered', code: null, verdict: 'there', detail: null } as const;
       const done = { verified: true, result: told.result };

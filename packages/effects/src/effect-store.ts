@@ -1,6 +1,7 @@
 import { changed, type Database, type Executor, oneRow, quickCommit, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
 import type { ClaimedEffect, EffectOrigin, EffectPlan, EffectState, EffectSubject } from './effect';
+import { erasing, holdsBody } from './forget-bodies';
 import { storableJson } from './storable-json';
 
 /** Another worker has the effect now, or a person settled it; what this one was about to do must not happen. */
@@ -172,8 +173,8 @@ export interface EffectStore {
   find(idOrKey: string): Promise<EffectSummary | undefined>;
   attemptsOf(id: string): Promise<AttemptSummary[]>;
   /**
-   * Erases the bodies of effects that were settled before `before`, going on behind the row `after`. Keeps their SHA-256.
-   * Returns how many, and the last row that was looked at: undefined when there are no more.
+   * Erases the bodies and the peer's answers of effects that were settled before `before`, going on behind the row `after`.
+   * Keeps the bodies' SHA-256, and who decided where a person did. Returns how many, and the last row that was looked at: undefined when there are no more.
    */
   eraseBodies(batch: { before: Date; after: string; limit: number }): Promise<{ erased: number; last?: string }>;
 }
@@ -576,8 +577,8 @@ export function createEffectStore(database: Database): EffectStore {
               select id from effects.effects
               where id > ${after}::bigint and planned_at < ${before.toISOString()}::timestamptz order by id limit ${limit}),
             erased as (
-              update effects.effects e set body = null, body_sha256 = sha256(e.body) from looked
-              where e.id = looked.id and e.body is not null and e.state in ('done', 'cancelled')
+              update effects.effects e set ${erasing} from looked
+              where e.id = looked.id and ${holdsBody} and e.state in ('done', 'cancelled')
                 and e.settled_at < ${before.toISOString()}::timestamptz
               returning 1)
             select (select count(*)::int from erased) as erased, (select max(id)::text from looked) as last`,
@@ -611,6 +612,8 @@ export interface EffectStanding {
   state: EffectState;
   /** A person has said that it is done or shall not happen. */
   byPerson: boolean;
+  /** The peer was only asked; nothing was ever sent. */
+  askOnly: boolean;
   reasonCode: string | null;
   plannedAt: Date;
   /** Where and how, as it was frozen when planned. */
@@ -632,8 +635,8 @@ export function createEffectReader(within: Executor): EffectReader {
       if (keys.length === 0) return new Map();
       const found = await rows<Omit<EffectStanding, 'plannedAt'> & { plannedAt: string }>(
         within,
-        sql`select id, key, state, coalesce(result ? 'resolvedBy', false) as "byPerson", reason_code as "reasonCode",
-              planned_at as "plannedAt", target
+        sql`select id, key, state, coalesce(result ? 'resolvedBy', false) as "byPerson", ask_only as "askOnly",
+              reason_code as "reasonCode", planned_at as "plannedAt", target
             from effects.effects where key = any(${sql.param(keys)}::text[])`,
       );
       return new Map(found.map((row) => [row.key, { ...row, plannedAt: new Date(row.plannedAt) }]));

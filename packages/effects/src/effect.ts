@@ -17,6 +17,8 @@ export interface EffectSubject {
   occurredAt?: string;
   /** Planned by this replay: nobody is sent a notice about it. */
   replayPlan?: string;
+  /** A person has corrected what it means, after so many sendings. */
+  corrected?: { attempts: number };
 }
 
 /** What a flow decides that the outside is owed. */
@@ -42,6 +44,12 @@ export interface EffectPlan {
   askOnly?: boolean;
   /** Plan it as parked, for a person to release or cancel. */
   parked?: { reasonCode: string; reason: string };
+  /**
+   * A person has corrected what the effect with this key means: the one that stands is frozen anew, if it still has as many
+   * sendings behind it and surely nothing has come of them. There is never a second one. `what`: for people, what it meant
+   * until now, such as "invoice 18637".
+   */
+  replaces?: { attempts: number; what: string };
 }
 
 /** An effect in hand. Only the holder of the latest claim number can begin, settle or release it. */

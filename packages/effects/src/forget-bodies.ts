@@ -7,7 +7,11 @@ const ID_FIELDS = ['checkoutSessionId', 'paymentIntentId', 'chargeId', 'refundId
 
 /** What stays of a result: who decided, since that person's word stands against the peer's books. Not why: it is free text. */
 const keptOfResult = sql`case when result ? 'resolvedBy' then jsonb_build_object('resolvedBy', result -> 'resolvedBy') end`;
-const holdsBody = sql`(body is not null or result is distinct from ${keptOfResult})`;
+/** Whether a row still has its body or the peer's answer. */
+export const holdsBody = sql`(body is not null or result is distinct from ${keptOfResult})`;
+/** Assignments that erase both. The body's SHA-256 stays, and who decided where a person did. */
+export const erasing = sql`body = null, result = ${keptOfResult},
+  body_sha256 = case when body is null then body_sha256 else sha256(body) end`;
 
 export interface TracedEffect {
   id: string;
@@ -54,8 +58,7 @@ export async function forgetEffects(tx: Executor, ids: readonly string[]): Promi
   if (ids.length === 0) return 0;
   return changed(
     tx,
-    sql`update effects.effects set body = null, result = ${keptOfResult},
-          body_sha256 = case when body is null then body_sha256 else sha256(body) end
+    sql`update effects.effects set ${erasing}
         where id = any(${sql.param(ids)}::bigint[]) and state in ('done', 'cancelled') and ${holdsBody}`,
   );
 }

@@ -44,4 +44,5 @@ export {
   type UnsentEffect,
 } from './go-live';
 export { effectsMigrations } from './migrations';
+export { type CorrectableEffect, lockForCorrection, refreezeEffect } from './refreeze';
 export { createWaitingEffects, type LaneHold, type WaitingEffects } from './waiting-effects';

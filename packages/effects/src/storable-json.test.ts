@@ -15,7 +15,8 @@ test('any JSON stays JSON and holds nothing that PostgreSQL refuses', () => {
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), fc.string({ unit: 'binary' }), (value, text) => {
       const stored = JSON.stringify(JSON.parse(storableJson({ value, text })));
-      expect(stored).not.toMatch(/(?<!\\\\)(?:\\\\\\\\)*\\\\u(?:0000|d[89a-f])/);
+      // What is left without escaped backslashes are escapes that JSON.stringify has made.
+      expect(stored.replaceAll('\\\\', '')).not.toMatch(/\\u(?:0000|d[89a-f])/);
       expect(storableText(text)).not.toContain('\u0000');
       expect(storableText(text).isWellFormed()).toBe(true);
     }),

@@ -269,7 +269,7 @@ test('an edit against an old modification number changes nothing', async () => {
 
 test('validateSession tells that a script still runs after our patience ended, and that it is over', async () => {
   const { client, connect, control, simulator } = await setup({ holdScripts: 'before-commit' });
-  const hasty = connect({ timeoutMs: 800 });
+  const hasty = connect({ timeoutMs: 4_000 });
   const { token } = await client.login();
   expect(await failureOf(hasty.runScript(token, RUN))).toMatchObject({
     stage: 'unheard',

@@ -7,6 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { createHttpExchange, type HttpExchange, type HttpExchangeOptions, type HttpRequest } from './http-exchange';
 
+/** A deadline by which even a machine that stands still for a second or two has sent the request. */
+const SENT_BY_THEN_MS = 4_000;
 const GET: HttpRequest = { method: 'GET', path: '/x', headers: {} };
 
 interface RawServer {
@@ -60,8 +62,8 @@ function exchangeWith(origin: string, options: Partial<HttpExchangeOptions> = {}
     origin,
     ca: undefined,
     timeoutMs: 20_000,
-    connectTimeoutMs: 5_000,
-    keepAliveMs: 4_000,
+    connectTimeoutMs: 15_000,
+    keepAliveMs: 30_000,
     answerBytesMax: 64 * 1024,
     ...options,
   });
@@ -221,7 +223,7 @@ describe('sent and unheard, and never sent again', () => {
 
   test('the deadline passes before the answer begins', async () => {
     const server = await startRawServer(() => undefined);
-    const outcome = await exchangeWith(server.origin, { timeoutMs: 600 }).send(GET);
+    const outcome = await exchangeWith(server.origin, { timeoutMs: SENT_BY_THEN_MS }).send(GET);
     expect(outcome).toMatchObject({ answered: false, fault: 'deadline', sent: true });
     expect(server.heads).toHaveLength(1);
   });
@@ -232,7 +234,7 @@ describe('sent and unheard, and never sent again', () => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n');
       drip = setInterval(() => socket.write('x'), 20);
     });
-    const outcome = await exchangeWith(server.origin, { timeoutMs: 800 }).send(GET);
+    const outcome = await exchangeWith(server.origin, { timeoutMs: SENT_BY_THEN_MS }).send(GET);
     clearInterval(drip);
     expect(outcome).toMatchObject({ answered: false, fault: 'deadline', sent: true, status: 200 });
   });

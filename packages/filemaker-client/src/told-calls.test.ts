@@ -35,8 +35,8 @@ async function send(...paths: string[]): Promise<void> {
   const exchange = createHttpExchange({
     origin: `http://127.0.0.1:${port}`,
     ca: undefined,
-    timeoutMs: 5_000,
-    connectTimeoutMs: 1_000,
+    timeoutMs: 30_000,
+    connectTimeoutMs: 15_000,
     keepAliveMs: 1_000,
     answerBytesMax: 10_000,
   });

@@ -28,8 +28,19 @@ export interface EventOrder {
   plan: string;
   /** The invoice that the money is for, since the object names none. */
   invoice?: string;
-  /** The given invoice counts although the object names another. */
+  /** The given invoice counts although the object names another, or another payment has settled it. */
   override?: boolean;
+  /** A reason was given: what our records hold may be corrected. */
+  reasoned?: boolean;
+  /** The peer was put right by hand: only our records follow, and nothing is sent. */
+  byHand?: boolean;
+}
+
+export interface Ignored {
+  reasonCode: string;
+  reason: string;
+  /** What the person ordered cannot be done, whatever else stands. */
+  refusesOrder?: true;
 }
 
 /** What a flow decides about an event. `Write` is the flow's own: rows of its tables. */
@@ -39,7 +50,9 @@ export type Decision<Write> =
   | { kind: 'park-unsent'; key: string; reasonCode: string; reason: string }
   | { kind: 'write'; write: Write }
   /** The event says nothing that this flow acts on. */
-  | { kind: 'ignore'; reasonCode: string; reason: string }
+  | ({ kind: 'ignore' } & Ignored)
+  /** By a person's word only our records change: it was done at the peer by hand. */
+  | { kind: 'by-hand'; reasonCode: string; reason: string }
   /** A person has to look at the event. No customer data in the reason. */
   | { kind: 'park'; reasonCode: string; reason: string };
 
@@ -96,7 +109,8 @@ export interface FlowDefinition<Settings, Peers, Gathered, State, Write> {
 
 /** What an event led to inside the transaction. */
 export interface FlowEnding {
-  ignored?: { reasonCode: string; reason: string };
+  ignored?: Ignored;
+  byHand?: { reasonCode: string; reason: string };
   parked?: { reasonCode: string; reason: string };
   plans: EffectPlan[];
   unsent: { key: string; reasonCode: string; reason: string }[];
@@ -156,6 +170,7 @@ function endingOf<Write>(decisions: readonly Decision<Write>[]): { ending: FlowE
     else if (decision.kind === 'park-unsent') ending.unsent.push(decision);
     else if (decision.kind === 'write') writes.push(decision.write);
     else if (decision.kind === 'ignore') ending.ignored = decision;
+    else if (decision.kind === 'by-hand') ending.byHand = decision;
     else ending.parked = decision;
   }
   return { ending, writes };

@@ -44,6 +44,8 @@ export function planDigest(plan: EffectPlan, volatile: readonly string[]): strin
     target: inOneOrder(plan.target),
     parked: plan.parked?.reasonCode ?? null,
     body: lasting(plan.body, volatile),
+    // Left out where it is not so: digests of before stay as they were.
+    replaces: plan.replaces && [plan.replaces.attempts, plan.replaces.what],
   };
   return createHash('sha256').update(JSON.stringify(agreed)).digest('hex');
 }

@@ -76,6 +76,11 @@ export interface ReconcileContext {
   observing: boolean;
   /** Of these objects, the ones about which an event is still to be worked on: they are left alone. */
   inHand(objectIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Objects with open findings that this run has not seen, the longest unseen first: they have left every window, and
+   * nobody else would ever notice that they are right by now. Absent: only what lies in the window is wanted.
+   */
+  openObjects?(limit: number): Promise<readonly string[]>;
 }
 
 /** One way to look for what was missed. It reads only; what to do about its findings is the worker's. */

@@ -164,7 +164,7 @@ function defineBroken(): BoundFlow {
 let sequence = 0;
 async function turn(
   bound: BoundFlow,
-  ordered: OrderedEvent | undefined,
+  ordered: OrderedEvent | 'gone' | undefined,
   source: EventSource = 'operator',
 ): Promise<{ ending: unknown; asked: string[] }> {
   const inbox = createInbox(database);
@@ -252,6 +252,12 @@ test('what the webhook has settled in the meantime is no change: there is nothin
   const ignore: Decision<Write> = { kind: 'ignore', reasonCode: 'PAID_BEFORE', reason: 'recorded' };
   const { ending } = await turn(flow({ decide: () => [ignore] }), { order, shown: [shown] });
   expect(ending).toEqual({ kind: 'ignored', reasonCode: 'PAID_BEFORE' });
+});
+
+test('an event whose order is gone is refused by name: it never travels as if nobody had been shown anything', async () => {
+  const { ending } = await turn(flow({ decide: () => [effect(), write] }), 'gone');
+  expect(ending).toEqual({ kind: 'ignored', reasonCode: 'REPLAY_ORDER_GONE' });
+  expect([await stored(), await locks()]).toEqual([[], []]);
 });
 
 test("no event but an operator's is asked for an order, and none gets one by what its body says", async () => {

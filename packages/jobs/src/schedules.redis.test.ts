@@ -20,7 +20,8 @@ const often: Schedule = {
   when: { everyMs: 600_000 },
   data: { flow: 'bookings', pass: 'recent' },
 };
-const restore = (wanted: Schedule[]) => restoreSchedules(stand.producer, wanted, ['reconciliations']);
+const restore = (wanted: Schedule[], producer = stand.producer) =>
+  restoreSchedules(producer, wanted, ['reconciliations']);
 const queue = () => stand.producer.queue('reconciliations');
 const present = async () =>
   (await queue().getJobSchedulers()).map(({ key, pattern, tz, every, template }) => ({
@@ -84,11 +85,12 @@ test('two processes that restore at the same moment leave one scheduler and one 
 });
 
 test('a Redis that is away or hangs is told as QueueUnavailableError within the time-out', async () => {
+  const hasty = await stand.connect(500);
   await stand.redis.pause();
   try {
     const began = performance.now();
-    await expect(restore([hourly])).rejects.toBeInstanceOf(QueueUnavailableError);
-    expect(performance.now() - began).toBeLessThan(4_000);
+    await expect(restore([hourly], hasty)).rejects.toBeInstanceOf(QueueUnavailableError);
+    expect(performance.now() - began).toBeLessThan(20_000);
   } finally {
     await stand.redis.resume();
   }

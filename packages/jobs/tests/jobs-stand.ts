@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type RedisService, startRedis } from '@bridge/test-services';
 import type { JobData, QueueName } from '../src/catalogue';
 import { createJobWorker, type JobEnding, type JobWorker } from '../src/job-worker';
@@ -7,7 +8,7 @@ export interface JobsStand {
   redis: RedisService;
   prefix: string;
   producer: Producer;
-  /** Another producer on the same queues. */
+  /** Another producer on the same queues. Where Redis hangs in a test, that gives a shorter time. */
   connect(commandTimeoutMs?: number): Promise<Producer>;
   work<Name extends QueueName>(
     queue: Name,
@@ -15,6 +16,19 @@ export interface JobsStand {
     concurrency?: number,
   ): JobWorker & { errors: Error[] };
   stop(): Promise<void>;
+}
+
+/** A queue that lives answers within this, however busy the machine. */
+const ANSWER_MS = 30_000;
+const UNTIL_MS = 30_000;
+
+/** Waits until the answer is yes. Bounded by time and not by looks: the other side may be slow while this one is quick. */
+export async function until(yes: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + UNTIL_MS;
+  while (!(await yes())) {
+    if (performance.now() > deadline) throw new Error(`Not true within ${UNTIL_MS / 1_000} s: ${String(yes)}`);
+    await delay(5);
+  }
 }
 
 export async function untilReady(producer: Producer): Promise<Producer> {
@@ -30,12 +44,8 @@ export async function startJobs(shared?: RedisService): Promise<JobsStand> {
   const prefix = `{jobs-test:${sequence}}`;
   const producers: Producer[] = [];
   const workers: JobWorker[] = [];
-  const connect: JobsStand['connect'] = (commandTimeoutMs) => {
-    const producer = createProducer({
-      redisUrl: redis.url,
-      prefix,
-      ...(commandTimeoutMs === undefined ? {} : { commandTimeoutMs }),
-    });
+  const connect: JobsStand['connect'] = (commandTimeoutMs = ANSWER_MS) => {
+    const producer = createProducer({ redisUrl: redis.url, prefix, commandTimeoutMs });
     producers.push(producer);
     return untilReady(producer);
   };
@@ -52,7 +62,7 @@ export async function startJobs(shared?: RedisService): Promise<JobsStand> {
       return Object.assign(worker, { errors });
     },
     stop: async () => {
-      await Promise.all(workers.map((worker) => worker.stop(2_000)));
+      await Promise.all(workers.map((worker) => worker.stop(10_000)));
       await Promise.all(producers.map((producer) => producer.close()));
       if (shared === undefined) await redis.stop();
     },

@@ -4,6 +4,7 @@ import { forgetEffects, type TracedEffect, traceEffects } from '@bridge/effects'
 import { forgetEvents, needleOf, type TracedEvent, traceEvents } from '@bridge/inbox';
 import { sql } from 'drizzle-orm';
 import { auditedTransaction } from './audit';
+import { forgetWords } from './erase-words';
 import type { Asked } from './resolve-effect';
 
 /** What is known of a customer. Ids and counts only. */
@@ -15,6 +16,8 @@ export interface ForgetPlan {
   /** Bodies that would be erased. */
   events: string[];
   effects: string[];
+  /** What people have acted on, as the audit table names it. */
+  actedOn: string[];
   /** Why not now: what waits for a person or is on its way still needs what it holds. */
   unsettled: { kind: 'event' | 'effect'; id: string; title: string }[];
 }
@@ -110,6 +113,7 @@ export async function planForgetting(
     objectIds: [...objectIds].sort(),
     events: events.filter(({ body, state }) => body !== null && EVENT_DONE.has(state)).map(({ id }) => id),
     effects: effects.filter(({ holdsBody, state }) => holdsBody && EFFECT_DONE.has(state)).map(({ id }) => id),
+    actedOn: [...events.map(({ id }) => `event:${id}`), ...effects.map(({ id }) => `effect:${id}`)],
     unsettled: [
       ...events
         .filter(({ state }) => !EVENT_DONE.has(state))
@@ -131,8 +135,8 @@ async function forgetShown(tx: Executor, objectIds: readonly string[]): Promise<
 }
 
 /**
- * Erases what names a customer: bodies of events, the bytes that were sent, FileMaker's answers. Ids and amounts stay, since
- * the books need them. Nothing is erased while something of theirs is not settled. The audit row does not repeat who it was.
+ * Erases what names a customer: bodies of events, the bytes that were sent, FileMaker's answers, and what people typed about
+ * their payments. Ids and amounts stay, since the books need them. Nothing is erased while something of theirs is not settled. The audit row does not repeat who it was.
  */
 export async function forgetCustomer(
   database: Database,
@@ -161,6 +165,7 @@ export async function forgetCustomer(
       const events = await forgetEvents(tx, plan.events);
       const effects = await forgetEffects(tx, plan.effects);
       const shown = await forgetShown(tx, plan.objectIds);
+      await forgetWords(tx, { customer, objects: plan.actedOn, objectIds: plan.objectIds });
       if (plan.objectIds.length === 0 && events + effects === 0)
         return { kind: 'refused', code: 'CUSTOMER_NOT_FOUND', reason: 'Nothing here is known of this customer.' };
       return { kind: 'forgotten', customer: plan.customer, events, effects, shown };

@@ -13,14 +13,14 @@ export class Html {
 
 type Value = string | number | null | Html | readonly Html[];
 
+/** What others wrote must not steer the reader: direction marks, control characters and line breaks become spaces. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+
 function render(value: Value): string {
   if (value === null) return '';
   if (value instanceof Html) return value.text;
   if (typeof value === 'object') return value.map((one) => one.text).join('');
-  // What others wrote must not steer the reader either: direction marks and control characters become spaces.
-  return String(value)
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
-    .replace(/[&<>"']/g, (letter) => ESCAPES[letter] ?? '');
+  return oneLine(String(value)).replace(/[&<>"']/g, (letter) => ESCAPES[letter] ?? '');
 }
 
 /** HTML with every value escaped: html`<p>${title}</p>`. */

@@ -43,6 +43,8 @@ export {
   examineBridge,
   fixWebhookEndpoint,
 } from './doctor';
+export { roundsExpected, type ScheduleExpected } from './doctor/work';
+export { eraseWords } from './erase-words';
 export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions';
 export { type ForgetPlan, type Forgetting, forgetCustomer, isCustomer, planForgetting } from './forget-customer';
 export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gate-acts';
@@ -75,6 +77,7 @@ export {
 } from './login-tries';
 export { allMigrations, operationsMigrations } from './migrations';
 export { decimalText, moneyText } from './money-text';
+export { nextForParkedEvent, type ParkedEvent } from './next-for-parked';
 export {
   isOperatorName,
   listOperators,
@@ -105,6 +108,7 @@ export {
   type SessionRow,
 } from './read-engine-tables';
 export type { FinishedPass, OpenFindings, RecoveryFigures } from './read-recovery-tables';
+export { itemsUnderWay, readReplayBodies } from './read-replay-tables';
 export {
   acceptFinding,
   askReconcile,
@@ -120,6 +124,7 @@ export {
 } from './reconcile-acts';
 export { changeText, differenceOf, differenceOfBodies, type FieldChange } from './replay/difference';
 export { judgeOutcome } from './replay/judge-outcome';
+export { isAllSettled, type NextStep, nameInvoice, nextStepsOf } from './replay/next-steps';
 export {
   askReplay,
   cancelReplay,
@@ -130,40 +135,40 @@ export {
   resumeReplay,
   sendReplay,
 } from './replay/order-replay';
+export { findReplayOrder, isReplayEvent, replayEventId } from './replay/replay-event';
 export {
   addReplayItems,
   addUnfoundWord,
-  eraseReplayBodies,
-  failReplay,
-  findReplayOrder,
-  findReplayPlan,
-  finishReplay,
-  isReplayEvent,
   itemsToLook,
   itemsToSend,
-  itemsUnderWay,
-  listReplayItems,
+  type ReplayLook,
+  type ReplayOutcome,
+  type ReplayWork,
+  settleItem,
+  storeLooks,
+} from './replay/replay-items';
+export {
+  failReplay,
+  findReplayPlan,
+  finishReplay,
   markCollected,
   markReady,
   noteReplayWait,
   type ReplayArgs,
-  type ReplayItem,
-  type ReplayLook,
-  type ReplayOutcome,
   type ReplayPlan,
-  type ReplayProgress,
   type ReplayState,
-  type ReplayWork,
-  readReplayBodies,
-  readReplayProgress,
   replayDuty,
-  replayEventId,
-  settleItem,
-  storeLooks,
   takeUntouchedReplays,
   touchReplay,
-} from './replay/replay-plans';
+} from './replay/replay-plan';
 export { type SentItem, sendReplayItem } from './replay/send-item';
+export {
+  eraseReplayBodies,
+  listReplayItems,
+  type ReplayItem,
+  type ReplayProgress,
+  readReplayProgress,
+} from './replay/show-replay';
 export {
   judgeReplay,
   type LogWord,
@@ -174,6 +179,7 @@ export {
   VERDICTS,
   type Verdict,
 } from './replay/verdict';
+export { type ReplayedFinding, readReplayedFindings } from './replayed-findings';
 export { type Report, type ReportedMove, type ReportOptions, type ReportRow, readReport } from './report/read-report';
 export { createReportCsv, REPORT_CSV_HEADINGS } from './report/report-csv';
 export {

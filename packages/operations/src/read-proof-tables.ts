@@ -139,11 +139,19 @@ export async function readProofEffects(
   }));
 }
 
+/** `12/345`, or the session alone: `12`. */
+const SESSION = /^\d{1,18}(?:\/\d{1,18})?$/;
+
 /** Effects that a FileMaker session carried, the latest first. */
 export async function readEffectsOfSession(executor: Executor, sessionId: string): Promise<string[]> {
+  if (!SESSION.test(sessionId)) return [];
+  // The index compares byte by byte, whatever the database's language: `0` is the sign behind `/`.
+  const within = sessionId.includes('/')
+    ? sql`session_id = ${sessionId}`
+    : sql`(session_id = ${sessionId} or (session_id ~>=~ ${`${sessionId}/`} and session_id ~<~ ${`${sessionId}0`}))`;
   const found = await rows<{ effect_id: string }>(
     executor,
-    sql`select effect_id from (select effect_id, max(id) as latest from effects.attempts where session_id = ${sessionId} or session_id like ${`${sessionId}/%`} group by effect_id) seen
+    sql`select effect_id from (select effect_id, max(id) as latest from effects.attempts where ${within} group by effect_id) seen
         order by latest desc limit 20`,
   );
   return found.map(({ effect_id }) => effect_id);

@@ -1,8 +1,9 @@
 import { type Database, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { hasTable } from './read-proof-tables';
 
-// Questions to the tables of reconciliation and of the day's close, for the status page and the doctor. They are asked
-// only where the tables are there: the status is told in the middle of an update, too.
+// Questions to the tables of reconciliation and of the day's close, for the status page and the doctor. The status asks
+// them only of a database that is up to date.
 
 /** One pass of reconciliation, as it last came to its end. */
 export interface FinishedPass {
@@ -33,11 +34,6 @@ export interface RecoveryFigures {
   unsentLetter: { day: string; code: string | null; detail: string | null } | null;
 }
 
-async function isThere(database: Database, table: string): Promise<boolean> {
-  const row = await oneRow<{ name: string | null }>(database.executor, sql`select to_regclass(${table})::text as name`);
-  return row?.name != null;
-}
-
 export async function readRecoveryFigures(database: Database): Promise<RecoveryFigures> {
   const [passes, openFindings, fetched, lastClosedDay, unsentLetter] = await Promise.all([
     readPasses(database),
@@ -56,7 +52,6 @@ export async function readRecoveryFigures(database: Database): Promise<RecoveryF
 }
 
 async function readPasses(database: Database): Promise<FinishedPass[]> {
-  if (!(await isThere(database, 'reconciliation.runs'))) return [];
   const found = await rows<{ flow: string; pass: string; ended_at: string; checked: number }>(
     database.executor,
     sql`select distinct on (flow, pass) flow, pass, ended_at, checked::float8 as checked from reconciliation.runs
@@ -66,16 +61,17 @@ async function readPasses(database: Database): Promise<FinishedPass[]> {
 }
 
 async function readOpenFindings(database: Database): Promise<OpenFindings[]> {
-  if (!(await isThere(database, 'reconciliation.findings'))) return [];
   return rows<OpenFindings>(
     database.executor,
-    sql`select currency, count(*)::int as count, sum(amount)::float8 as amount from reconciliation.findings
-        where state = 'open' group by currency order by currency`,
+    // A payment with two findings is at risk once.
+    sql`select currency, sum(findings)::int as count, sum(amount)::float8 as amount from (
+          select currency, object_id, count(*) as findings, max(amount) as amount from reconciliation.findings
+          where state = 'open' group by currency, object_id) o
+        group by currency order by currency`,
   );
 }
 
 async function readFetch(database: Database): Promise<{ delivery: string; at: Date | null } | undefined> {
-  if (!(await isThere(database, 'reconciliation.watermarks'))) return undefined;
   const row = await oneRow<{ delivery: string; at: string | null }>(
     database.executor,
     sql`select delivery, fetched_at as at from reconciliation.watermarks where source = 'stripe-events'`,
@@ -83,12 +79,14 @@ async function readFetch(database: Database): Promise<{ delivery: string; at: Da
   return row === undefined ? undefined : { delivery: row.delivery, at: row.at === null ? null : new Date(row.at) };
 }
 
-/** When the events at Stripe were last read to the end, by pull or by reconciliation; null: never. */
-export const readLastFetch = async (database: Database): Promise<Date | null> =>
-  (await readFetch(database))?.at ?? null;
+/** When the events at Stripe were last read to the end, by pull or by reconciliation; null: never, or not migrated yet. */
+export async function readLastFetch(database: Database): Promise<Date | null> {
+  // The doctor looks at a database in the middle of an update, too.
+  if (!(await hasTable(database.executor, 'reconciliation.watermarks'))) return null;
+  return (await readFetch(database))?.at ?? null;
+}
 
 async function readLastClosedDay(database: Database): Promise<string | null> {
-  if (!(await isThere(database, 'operations.days'))) return null;
   const row = await oneRow<{ day: string | null }>(
     database.executor,
     sql`select max(day)::text as day from operations.days`,
@@ -100,7 +98,6 @@ async function readLastClosedDay(database: Database): Promise<string | null> {
 const LETTER_LATE_MINUTES = 120;
 
 async function readUnsentLetter(database: Database): Promise<RecoveryFigures['unsentLetter']> {
-  if (!(await isThere(database, 'operations.day_mails'))) return null;
   const row = await oneRow<{ day: string; code: string | null; detail: string | null }>(
     database.executor,
     sql`select day::text as day, code, detail from operations.day_mails

@@ -23,6 +23,8 @@ export interface ParkedItem {
   reasonCode: string;
   reason: string;
   since: Date;
+  /** Of an event: what it is about. */
+  objectId: string | null;
 }
 
 /** What PostgreSQL knows; null where the tables are not there yet. */
@@ -67,6 +69,7 @@ export async function readFigures(
       reasonCode: effect.reasonCode ?? '',
       reason: effect.reason ?? '',
       since: effect.plannedAt,
+      objectId: null,
     })),
     ...parkedEvents.map((event) => ({
       kind: 'event' as const,
@@ -75,6 +78,7 @@ export async function readFigures(
       reasonCode: event.reasonCode ?? '',
       reason: event.reason ?? '',
       since: event.receivedAt,
+      objectId: event.objectId,
     })),
   ]
     .sort((a, b) => b.since.getTime() - a.since.getTime())

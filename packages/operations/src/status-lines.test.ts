@@ -51,7 +51,17 @@ test('what stands still comes before what waits, and both before what is good to
     parked: {
       effects: 3,
       events: 0,
-      newest: [{ kind: 'effect', id: '7', title: 'Mark invoice 1 paid', reasonCode: 'X', reason: 'why', since: at }],
+      newest: [
+        {
+          kind: 'effect',
+          id: '7',
+          title: 'Mark invoice 1 paid',
+          reasonCode: 'X',
+          reason: 'why',
+          since: at,
+          objectId: null,
+        },
+      ],
     },
     closures: [
       {
@@ -313,6 +323,7 @@ describe('ten lines at most', () => {
         reasonCode: 'second-payment',
         reason: 'paid before',
         since: at,
+        objectId: null,
       })),
     },
   });
@@ -336,6 +347,20 @@ describe('ten lines at most', () => {
   });
 });
 
+test.each([
+  [
+    'names no invoice is given one, as its runbook says',
+    'NO_INVOICE_ID',
+    'cs_1',
+    './bridge replay cs_1 --invoice … --dry-run',
+  ],
+  ['cannot be read is looked at first', 'SESSION_UNREADABLE', 'cs_1', './bridge events show 34'],
+  ['names no invoice and no payment is looked at', 'NO_INVOICE_ID', null, './bridge events show 34'],
+])('an event of a payment that %s', (_case, reasonCode, objectId, next) => {
+  const newest = [{ kind: 'event' as const, id: '34', title: 'Event x', reasonCode, reason: '', since: at, objectId }];
+  expect(lines({ ...calm, parked: { effects: 0, events: 1, newest } })).toMatchObject([{ tone: 'waits', next }]);
+});
+
 test('a line leads to the page of its cause', () => {
   const pages = new Map([
     ['second-payment', 'second-payment'],
@@ -348,7 +373,17 @@ test('a line leads to the page of its cause', () => {
     parked: {
       effects: 1,
       events: 0,
-      newest: [{ kind: 'effect' as const, id: '1', title: 'x', reasonCode: 'second-payment', reason: '', since: at }],
+      newest: [
+        {
+          kind: 'effect' as const,
+          id: '1',
+          title: 'x',
+          reasonCode: 'second-payment',
+          reason: '',
+          since: at,
+          objectId: null,
+        },
+      ],
     },
   };
   const told = describeStatus({ pendingMigrations: [], figures, at, runbookOf: (cause) => pages.get(cause) });

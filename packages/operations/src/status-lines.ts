@@ -2,6 +2,7 @@ import type { LaneHold } from '@bridge/effects';
 import type { Closure } from '@bridge/gates';
 import { scopeAsTyped } from './gate-acts';
 import { moneyText } from './money-text';
+import { nextForParkedEvent } from './next-for-parked';
 import type { OverdueEffect } from './read-engine-tables';
 import type { ParkedItem, StatusFigures } from './status-figures';
 import { wayOut } from './ways-out';
@@ -317,8 +318,7 @@ function parkedLine(item: ParkedItem): Line {
   return {
     tone: 'waits',
     sentence: `${item.title}: ${item.reason === '' ? item.reasonCode : item.reason}`,
-    next:
-      item.kind === 'effect' ? `./bridge effects show ${item.id}` : `./bridge events reprocess ${item.id} --why "…"`,
+    next: item.kind === 'effect' ? `./bridge effects show ${item.id}` : nextForParkedEvent(item),
     cause: item.reasonCode,
   };
 }

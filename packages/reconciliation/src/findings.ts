@@ -171,31 +171,39 @@ function distinct(findings: PageCommit['findings']): PageCommit['findings'] {
   return [...named.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-/** What is accepted stays accepted as long as nothing about it changes. */
+/** PostgreSQL's JSON takes neither U+0000 nor halves of surrogate pairs; one such text must not stop a whole page. */
+const storable = (text: string | null): string | null => text?.replaceAll('\u0000', '\ufffd').toWellFormed() ?? null;
+
+/**
+ * What is accepted stays accepted as long as nothing about it changes. A pass that does not ask FileMaker says nothing about
+ * its value, and so does not change it.
+ */
 async function storeFindings(tx: Executor, run: ClaimedRun, findings: PageCommit['findings']): Promise<Seen[]> {
   if (findings.length === 0) return [];
   const given = JSON.stringify(
     findings.map((finding) => ({
       class: finding.class,
       object_id: finding.objectId,
-      stripe_value: finding.stripeValue,
-      recorded_value: finding.recordedValue,
-      filemaker_value: finding.filemakerValue,
+      stripe_value: storable(finding.stripeValue),
+      recorded_value: storable(finding.recordedValue),
+      filemaker_value: storable(finding.filemakerValue),
       amount: finding.amount,
       currency: finding.currency,
-      message: finding.message,
+      message: storable(finding.message),
       replay: finding.replay,
       before_start: finding.beforeStart ?? false,
     })),
   );
   const isAccepted = sql`a.flow = ${run.flow} and a.state = 'accepted' and a.class = g.class and a.object_id = g.object_id
     and a.stripe_value is not distinct from g.stripe_value and a.recorded_value is not distinct from g.recorded_value
-    and a.filemaker_value is not distinct from g.filemaker_value and a.amount = g.amount and a.currency = g.currency`;
+    and (a.filemaker_value is null or g.filemaker_value is null or a.filemaker_value = g.filemaker_value)
+    and a.amount = g.amount and a.currency = g.currency`;
   const asRows = sql`jsonb_to_recordset(${given}::jsonb) as g (class text, object_id text, stripe_value text, recorded_value text,
     filemaker_value text, amount bigint, currency text, message text, replay jsonb, before_start boolean)`;
   await changed(
     tx,
-    sql`update reconciliation.findings a set last_seen = clock_timestamp(), last_run = ${run.id} from ${asRows} where ${isAccepted}`,
+    sql`update reconciliation.findings a set last_seen = clock_timestamp(), last_run = ${run.id},
+          filemaker_value = coalesce(g.filemaker_value, a.filemaker_value) from ${asRows} where ${isAccepted}`,
   );
   return rows<Seen>(
     tx,
@@ -371,4 +379,36 @@ export function createFindings(database: Database): Findings {
               accepted_at = clock_timestamp() where id = ${id} and state = 'open'`,
       )) === 1,
   };
+}
+
+/** Objects with open findings of a flow that a run has not seen, the longest unseen first. */
+export async function listUnseenObjects(
+  executor: Executor,
+  { flow, run, limit }: { flow: string; run: string; limit: number },
+): Promise<string[]> {
+  const found = await rows<{ object_id: string }>(
+    executor,
+    sql`select object_id from reconciliation.findings where state = 'open' and flow = ${flow}
+        group by object_id having max(last_run) <> ${run}::bigint order by max(last_seen), object_id limit ${limit}`,
+  );
+  return found.map(({ object_id }) => object_id);
+}
+
+/**
+ * Erases why people have accepted findings: it is free text. By what the findings are about, or by when they were accepted.
+ * Returns how many.
+ */
+export function forgetAcceptedWhys(
+  within: Executor,
+  which: { objectIds: readonly string[] } | { before: Date; limit: number },
+): Promise<number> {
+  const those =
+    'objectIds' in which
+      ? sql`object_id = any(${texts(which.objectIds)})`
+      : sql`id in (select id from reconciliation.findings where accepted_why is not null
+          and accepted_at < ${which.before.toISOString()}::timestamptz order by id limit ${which.limit})`;
+  return changed(
+    within,
+    sql`update reconciliation.findings set accepted_why = null where accepted_why is not null and ${those}`,
+  );
 }

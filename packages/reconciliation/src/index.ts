@@ -15,6 +15,8 @@ export {
   type FindingState,
   type Findings,
   type FindingTotal,
+  forgetAcceptedWhys,
+  listUnseenObjects,
   type PageCommit,
   type StoredFinding,
 } from './findings';

@@ -4,7 +4,7 @@ import type { Compared, Finding } from '@bridge/flow';
 import { createInbox, inboxMigrations } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { commitPage, createFindings, type PageCommit } from './findings';
+import { commitPage, createFindings, listUnseenObjects, type PageCommit } from './findings';
 import { reconciliationMigrations } from './migrations';
 import { type ClaimedRun, createRuns, type Run } from './runs';
 import { createStripeReadCounts, stripeAllowance } from './stripe-allowance';
@@ -347,6 +347,52 @@ test('what a person accepts is silent as long as nothing about it changes', asyn
   expect((await findings.find(amountDiffers?.id ?? ''))?.lastRun).toBe(again.id);
   expect(await commit(again, { findings: [{ ...person, recordedValue: '2.00 USD' }] })).toMatchObject({ opened: 1 });
   expect(await inbox.list({ limit: 10 })).toHaveLength(1);
+});
+
+test('a pass that does not ask FileMaker opens nothing that a person has accepted; what FileMaker says anew does', async () => {
+  const { begun, commit, findings, runs } = await setup();
+  const run = await begun();
+  const found = finding({ class: 'invoice-differs', replay: null, filemakerValue: 'done' });
+  await commit(run, { findings: [found] });
+  const [stored] = await findings.list({ limit: 1 });
+  await findings.accept(database.executor, stored?.id ?? '', 'cli:ada', 'agreed');
+  await runs.finish(run);
+  const again = await begun();
+  // The hourly pass asks FileMaker about suspects only.
+  expect(await commit(again, { findings: [{ ...found, filemakerValue: null }] })).toMatchObject({ opened: 0 });
+  expect((await findings.find(stored?.id ?? ''))?.filemakerValue).toBe('done');
+  expect(await commit(again, { findings: [{ ...found, filemakerValue: 'no row' }] })).toMatchObject({ opened: 1 });
+});
+
+test('objects with open findings that a run has not seen are told once each, the longest unseen first', async () => {
+  const { begun, commit, runs } = await setup();
+  const run = await begun();
+  const seen = (objectId: string, name = 'amount-differs') => finding({ objectId, class: name, replay: null });
+  await commit(run, { findings: [seen('cs_old'), seen('cs_old', 'invoice-differs')] });
+  await commit(run, { findings: [seen('cs_new'), seen('cs_both')] });
+  await runs.finish(run);
+  const again = await begun();
+  await commit(again, { findings: [seen('cs_both')] });
+  const unseen = (limit: number) => listUnseenObjects(database.executor, { flow: run.flow, run: again.id, limit });
+  expect(await unseen(10)).toEqual(['cs_old', 'cs_new']);
+  expect(await unseen(1)).toEqual(['cs_old']);
+  expect(await listUnseenObjects(database.executor, { flow: 'another', run: again.id, limit: 10 })).toEqual([]);
+});
+
+test('text that PostgreSQL cannot hold spoils no page: the finding is stored without it, and found again as the same', async () => {
+  const { begun, commit, findings } = await setup();
+  const run = await begun();
+  const rough = finding({
+    stripeValue: '18637\u0000',
+    recordedValue: '\ud800',
+    filemakerValue: null,
+    message: 'a\u0000b',
+  });
+  expect(await commit(run, { findings: [rough] })).toMatchObject({ opened: 1 });
+  expect(await commit(run, { findings: [rough] })).toMatchObject({ opened: 0 });
+  expect(await findings.list({ limit: 10 })).toMatchObject([
+    { stripeValue: '18637\ufffd', recordedValue: '\ufffd', message: 'a\ufffdb' },
+  ]);
 });
 
 test('totals say how much money each class holds, and how much of it could be replayed', async () => {

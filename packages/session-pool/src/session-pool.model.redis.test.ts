@@ -57,7 +57,9 @@ class World {
     this.#born += 1;
     const name = `worker-${this.#born}`;
     const clock = new MachineClock();
-    const pool = await this.services.pool(name, { cap: CAP, redisTimeoutMs: 2_000, clock });
+    // The steps below pass times on both sides of these two.
+    const times = { quarantineMs: 2_000, confirmedForMs: 500 };
+    const pool = await this.services.pool(name, { cap: CAP, ...times, clock });
     this.workers[at] = { name, pool, clock };
   }
 
@@ -357,7 +359,7 @@ async function recover(world: World): Promise<void> {
     await pool.keep();
     world.check();
   }
-  const all = await Promise.all(Array.from({ length: CAP }, () => pool.lease({ waitMs: 10_000 })));
+  const all = await Promise.all(Array.from({ length: CAP }, () => pool.lease({ waitMs: 40_000 })));
   world.check();
   expect(await pool.census()).toMatchObject({ opening: 0, idle: 0, leased: CAP, quarantined: 0, closing: 0 });
   expect(world.services.fileMaker.live()).toBe(CAP);

@@ -1,8 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { sql } from 'drizzle-orm';
-import { KEYS, type PoolServices, startPoolServices } from '../tests/pool-services';
+import {
+  BELIEVED_MS,
+  KEYS,
+  type PoolServices,
+  QUARANTINE_MS,
+  startPoolServices,
+  type TestPool,
+  until,
+} from '../tests/pool-services';
 import type { Lease } from './lease';
-import type { SessionPool } from './session-pool';
 
 // What a session costs between two callers: a caller's script is a tenth of a second, and every millisecond between two
 // scripts is a hundredth of all that a FileMaker with few sessions can do.
@@ -14,20 +20,31 @@ beforeAll(async () => {
 afterEach(() => services.reset());
 afterAll(() => services.close());
 
-const WAIT = { waitMs: 5_000 };
-/** Just longer than a process believes Redis without asking again. */
-const BELIEVED_MS = 501;
+const WAIT = { waitMs: 40_000 };
+/** Nobody looks by himself while a test counts what is asked. */
+const ALONE = { cap: 1, safetyPollMs: 3_600_000 };
+const LOOK_EVERY_MS = 500;
 
-/** Commands to Redis and statements to PostgreSQL while `work` runs, and what they are. */
-async function roundTrips(work: () => Promise<unknown>): Promise<{ redis: number; postgres: number }> {
+/**
+ * Commands to Redis and statements to PostgreSQL while `work` runs, apart from the look whether one more session may be
+ * opened: it comes each half second while somebody waits in vain, and the slower the machine the more of them.
+ */
+async function roundTrips(
+  work: () => Promise<unknown>,
+): Promise<{ redis: number; postgres: number; looksInTime: boolean }> {
   const redis = jest.spyOn(services.redis, 'sendCommand');
   const postgres = jest.spyOn(services.database.pool, 'query');
+  const began = performance.now();
   try {
     await work();
+    const lookMost = 1 + Math.ceil((performance.now() - began) / LOOK_EVERY_MS);
+    const texts = postgres.mock.calls.map(([query]) => textOf(query));
+    const looks = texts.filter((text) => text.includes('next_login_in_ms') && text.includes('as sessions')).length;
     // The first time a script is sent as a whole, after its name was refused: that is no round trip of the turnover.
     return {
       redis: redis.mock.calls.filter(([command]) => command.name !== 'eval').length,
-      postgres: postgres.mock.calls.length,
+      postgres: texts.length - looks,
+      looksInTime: looks <= lookMost,
     };
   } finally {
     redis.mockRestore();
@@ -35,17 +52,20 @@ async function roundTrips(work: () => Promise<unknown>): Promise<{ redis: number
   }
 }
 
+const textOf = (query: unknown): string =>
+  typeof query === 'object' && query !== null && 'text' in query ? String(query.text) : String(query);
+
 /** A caller has the session, another one waits here and has been told that nothing is idle. */
-async function heldAndWaiting(pool: SessionPool): Promise<{ held: Lease; next: Promise<Lease> }> {
+async function heldAndWaiting(pool: TestPool): Promise<{ held: Lease; next: Promise<Lease> }> {
   const held = await pool.lease(WAIT);
   const next = pool.lease(WAIT);
   await until(async () => (await services.redis.zcard(KEYS.line)) === 1);
-  await settled(pool);
+  await pool.heard();
   return { held, next };
 }
 
 test('a session goes from one caller to the next with no call to Redis and none to PostgreSQL', async () => {
-  const pool = await services.pool('a', { cap: 1 });
+  const pool = await services.pool('a', ALONE);
   const { held, next } = await heldAndWaiting(pool);
   const used = await roundTrips(async () => {
     expect(await pool.giveBack(held, 'idle')).toBe(true);
@@ -55,11 +75,11 @@ test('a session goes from one caller to the next with no call to Redis and none 
     expect(await pool.stillMine(lease)).toBe(true);
     expect(await pool.stillMine(held)).toBe(false);
   });
-  expect(used).toEqual({ redis: 0, postgres: 0 });
+  expect(used).toEqual({ redis: 0, postgres: 0, looksInTime: true });
 });
 
 test('after a call of more than half a second, or with callers waiting elsewhere, it is one call to Redis', async () => {
-  const pool = await services.pool('a', { cap: 1 });
+  const pool = await services.pool('a', ALONE);
   const { held, next: second } = await heldAndWaiting(pool);
   const third = pool.lease(WAIT);
   await services.pass(BELIEVED_MS);
@@ -69,20 +89,20 @@ test('after a call of more than half a second, or with callers waiting elsewhere
     await pool.giveBack(await second, 'idle');
     expect(await pool.stillMine(await third)).toBe(true);
   });
-  expect(used).toEqual({ redis: 1, postgres: 0 });
+  expect(used).toEqual({ redis: 1, postgres: 0, looksInTime: true });
 
   const connection = services.redis.duplicate();
   const other = await services.pool('b', { cap: 1, redis: connection });
   const elsewhere = other.lease(WAIT);
   const here = pool.lease({ ...WAIT, waitedMs: 10_000 });
   await until(async () => (await services.redis.zcard(KEYS.line)) === 2);
-  await settled(pool);
+  await pool.heard();
   const lease = await third;
   const usedThen = await roundTrips(async () => {
     await pool.giveBack(lease, 'idle');
     expect(await pool.stillMine(await here)).toBe(true);
   });
-  expect(usedThen).toEqual({ redis: 1, postgres: 0 });
+  expect(usedThen).toEqual({ redis: 1, postgres: 0, looksInTime: true });
   await pool.giveBack(await here, 'idle');
   expect((await elsewhere).sessionId).toBe(held.sessionId);
   await other.stop();
@@ -90,17 +110,17 @@ test('after a call of more than half a second, or with callers waiting elsewhere
 });
 
 test('a session that nobody waits for costs one call to Redis to give back, and two and one statement to lend', async () => {
-  const pool = await services.pool('a', { cap: 1 });
+  const pool = await services.pool('a', ALONE);
   const held = await pool.lease(WAIT);
-  expect(await roundTrips(() => pool.giveBack(held, 'idle'))).toEqual({ redis: 1, postgres: 0 });
+  expect(await roundTrips(() => pool.giveBack(held, 'idle'))).toMatchObject({ redis: 1, postgres: 0 });
   const lent = await roundTrips(async () => {
     expect(await pool.stillMine(await pool.lease(WAIT))).toBe(true);
   });
-  expect(lent).toEqual({ redis: 1, postgres: 1 });
+  expect(lent).toEqual({ redis: 1, postgres: 1, looksInTime: true });
 });
 
 test('callers behind others who wait in vain ask nobody', async () => {
-  const pool = await services.pool('a', { cap: 1 });
+  const pool = await services.pool('a', ALONE);
   const { held, next } = await heldAndWaiting(pool);
   const used = await roundTrips(async () => {
     const more = Array.from({ length: 50 }, () => pool.lease(WAIT));
@@ -110,17 +130,17 @@ test('callers behind others who wait in vain ask nobody', async () => {
     for (const each of more) await pool.giveBack(await each, 'idle');
   });
   // The last one gives its session back, for want of a next.
-  expect(used).toEqual({ redis: 1, postgres: 0 });
+  expect(used).toEqual({ redis: 1, postgres: 0, looksInTime: true });
 });
 
 test('a full pool costs each process one statement in half a second, however many wait', async () => {
-  const pool = await services.pool('a', { cap: 1 });
+  const pool = await services.pool('a', ALONE);
   const { held, next } = await heldAndWaiting(pool);
   const more = Array.from({ length: 20 }, () => pool.lease(WAIT));
   const used = await roundTrips(async () => {
     for (let turn = 0; turn < 100; turn += 1) await nextTurn();
   });
-  expect(used.postgres).toBeLessThanOrEqual(1);
+  expect(used).toEqual({ redis: 0, postgres: 0, looksInTime: true });
   await pool.giveBack(held, 'idle');
   for (const each of [next, ...more]) await pool.giveBack(await each, 'idle');
 });
@@ -157,7 +177,7 @@ test('an earlier caller of a session that was handed on is free, here at once an
 });
 
 /** One caller after the other has the session for a minute each; answers the last one's lease. */
-async function inUse(pool: SessionPool, minutes: number): Promise<{ lease: Lease; next: Promise<Lease> }> {
+async function inUse(pool: TestPool, minutes: number): Promise<{ lease: Lease; next: Promise<Lease> }> {
   let { held: lease, next } = await heldAndWaiting(pool);
   for (let minute = 0; minute < minutes; minute += 1) {
     const end = services.fileMaker.begin(lease.token);
@@ -177,7 +197,7 @@ test('a session in use all the time does not grow old: after a flush it is lent 
   await pool.keep();
   await services.redisService.flush();
   await pool.keep();
-  await services.pass(2_000);
+  await services.pass(QUARANTINE_MS);
   expect(await pool.keep()).toMatchObject({ released: 1, closed: 0 });
   expect((await next).sessionId).toBe(lease.sessionId);
   expect(services.fileMaker.logins).toBe(1);
@@ -189,7 +209,7 @@ test('a session of a dead worker that was in use for longer than a session lives
   next.catch(() => undefined);
   services.alive.delete('a');
   expect(await b.keep()).toMatchObject({ ownerDead: 1 });
-  await services.pass(1_000);
+  await services.pass(QUARANTINE_MS / 2);
   expect(await b.keep()).toMatchObject({ released: 1, closed: 0 });
   expect((await b.lease({ ...WAIT, waitedMs: 60_000 })).sessionId).toBe(lease.sessionId);
 });
@@ -232,7 +252,7 @@ describe('what Redis said a moment ago', () => {
     expect(await pool.giveBack(held, 'idle')).toBe(false);
     await pool.keep();
     expect(await pool.census()).toMatchObject({ leased: 0, quarantined: 1 });
-    await services.pass(2_000);
+    await services.pass(QUARANTINE_MS);
     await pool.keep();
     expect((await next).sessionId).toBe(held.sessionId);
     expect(services.fileMaker.logins).toBe(1);
@@ -251,7 +271,7 @@ describe('what Redis said a moment ago', () => {
   test('a quarantine that a failover brought back does not end before the later lease has been held off', async () => {
     const [a, b] = [await services.pool('a', { cap: 1 }), await services.pool('b', { cap: 1 })];
     await a.giveBack(await a.lease(WAIT), 'quarantine');
-    await services.pass(2_000);
+    await services.pass(QUARANTINE_MS);
     const saved = await services.redisSnapshot();
     await a.keep();
     const lease = await a.lease(WAIT);
@@ -259,27 +279,12 @@ describe('what Redis said a moment ago', () => {
     expect(await b.keep()).toMatchObject({ released: 0, waiting: 1 });
     await expect(b.lease({ waitMs: 50 })).rejects.toMatchObject({ code: 'POOL_BUSY' });
     const end = services.fileMaker.begin(lease.token);
-    await services.pass(2_000);
+    await services.pass(QUARANTINE_MS);
     expect(await b.keep()).toMatchObject({ released: 0, waiting: 1 });
     end?.();
-    await services.pass(2_000);
+    await services.pass(QUARANTINE_MS);
     expect(await b.keep()).toMatchObject({ released: 1 });
     await b.lease(WAIT);
     expect(services.fileMaker.overlaps).toBe(0);
   });
 });
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 20_000; turn += 1) {
-    if (await holds()) return;
-    await nextTurn();
-  }
-  throw new Error('It never came true');
-}
-
-/** The look at the logins that follows "nothing is idle". */
-async function settled(pool: SessionPool): Promise<void> {
-  await services.database.executor.execute(sql`select 1`);
-  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
-  await pool.census();
-}

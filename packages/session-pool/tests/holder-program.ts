@@ -22,7 +22,12 @@ async function main(): Promise<void> {
     return response.text();
   };
   const pool = createSessionPool({
-    database: createDatabase({ url: settings.databaseUrl, poolMax: 2, applicationName: 'holder' }),
+    database: createDatabase({
+      url: settings.databaseUrl,
+      poolMax: 2,
+      applicationName: 'holder',
+      connectTimeoutMs: 30_000,
+    }),
     redis: new Redis(settings.redisUrl),
     keyPrefix: settings.keyPrefix,
     opener: {
@@ -39,10 +44,11 @@ async function main(): Promise<void> {
     isOwnerAlive: async (owners) => new Set(owners),
     halts: { isHalted: async () => undefined, halt: async () => undefined },
     loginsPerSecond: 50,
+    redisTimeoutMs: 30_000,
   });
   await pool.start();
   for (let at = 0; at < settings.leases; at += 1) {
-    const lease = await pool.lease({ waitMs: 10_000 });
+    const lease = await pool.lease({ waitMs: 30_000 });
     if (await pool.stillMine(lease)) await call('/begin', lease.token);
   }
   console.log('holding');

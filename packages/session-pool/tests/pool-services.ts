@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
@@ -14,10 +15,35 @@ import { FakeFileMaker } from './fake-filemaker';
 export const KEY_PREFIX = '{bridge:test}:filemaker';
 export const KEYS = redisKeys(KEY_PREFIX);
 
+/** Long enough that a machine which stands still for seconds ends no quarantine and no belief; `pass` does. */
+export const QUARANTINE_MS = 20_000;
+/** Just longer than a process believes Redis without asking again. */
+export const BELIEVED_MS = QUARANTINE_MS / 4 + 1;
+/** Just longer than a lease of 90 s that was confirmed a moment ago. */
+export const LEASE_OVER_MS = 90_000 + BELIEVED_MS;
+/** No store is slower than this, however busy the machine. */
+const STORE_MS = 30_000;
+const UNTIL_MS = 30_000;
+
+/** Waits until it holds. Bounded by time and not by looks: the other side may be slow while this one is quick. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + UNTIL_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`Not true within ${UNTIL_MS / 1_000} s: ${String(holds)}`);
+    await delay(5);
+  }
+}
+
 export interface RedisSnapshot {
   entries: readonly (readonly [string, Buffer])[];
   /** How much time had passed by then, as `pass` counts it. */
   passedMs: number;
+}
+
+export interface TestPool extends SessionPool {
+  events: PoolEvent[];
+  /** Resolves when this pool has heard whatever was told in Redis before, and has looked again because of it. */
+  heard(): Promise<void>;
 }
 
 export interface PoolServices {
@@ -29,8 +55,11 @@ export interface PoolServices {
   alive: Set<string>;
   halts: LoginHalts & { halted: { cause: string; since: Date } | undefined; told: string[] };
   tokenKeys: Buffer[];
-  /** A pool as one process would have it; the event list is its own. */
-  pool(owner: string, options?: Partial<SessionPoolOptions>): Promise<SessionPool & { events: PoolEvent[] }>;
+  /**
+   * A pool as one process would have it; the event list is its own. Its local clock moves by `pass` alone, so that what
+   * it believes does not hang on how fast the test runs.
+   */
+  pool(owner: string, options?: Partial<SessionPoolOptions>): Promise<TestPool>;
   /** Everything stored grows older by so much, at FileMaker too, and the clocks of all processes go on. */
   pass(ms: number): Promise<void>;
   /** What Redis holds now, for a failover that goes back to it. */
@@ -48,7 +77,7 @@ export async function startPoolServices(): Promise<PoolServices> {
   const database = createDatabase({ url: testDatabase.url, poolMax: 8, applicationName: 'session-pool-test' });
   const redisService = await startRedis();
   const redis = new Redis(redisService.url, {
-    commandTimeout: 1_000,
+    commandTimeout: STORE_MS,
     maxRetriesPerRequest: 1,
     retryStrategy: () => 50,
   });
@@ -83,25 +112,36 @@ export async function startPoolServices(): Promise<PoolServices> {
         cap: 3,
         scriptMaxMs: 120_000,
         leaseMs: 90_000,
+        quarantineMs: QUARANTINE_MS,
+        redisTimeoutMs: STORE_MS,
+        lookTimeoutMs: STORE_MS,
         tokenKeys: services.tokenKeys,
         owner,
         isOwnerAlive: async (owners) => new Set(owners.filter((other) => services.alive.has(other))),
         halts: services.halts,
         onEvent: (event) => events.push(event),
         loginsPerSecond: 1_000,
-        clock: {
-          monotonicMs: () => performance.now() + passedMs,
-          wallMs: () => Date.now() + passedMs,
-        },
+        clock: { monotonicMs: () => passedMs, wallMs: () => WALL_BEGAN_MS + passedMs },
         // Tests run the keeper themselves; a background round would blur what caused what.
         keepEveryMs: 3_600_000,
         ...options,
       });
       pools.push(pool);
-      await pool.start();
+      const connection = options.redis ?? redis;
+      const listener = await listenerOf(connection, () => pool.start());
+      // Answered in order: from here the pool hears what is told.
+      await listener.ping();
       // The first round of the keeper runs by itself.
       await pool.keep();
-      return Object.assign(pool, { events });
+      const heard = async (): Promise<void> => {
+        await listener.ping();
+        // A look that was under way, and the one that follows it.
+        for (let look = 0; look < 3; look += 1) {
+          await connection.ping();
+          await new Promise(setImmediate);
+        }
+      };
+      return Object.assign(pool, { events, heard });
     },
     async pass(ms) {
       passedMs += ms;
@@ -148,6 +188,25 @@ export async function startPoolServices(): Promise<PoolServices> {
   };
   return services;
 }
+
+/** The connection on which a pool that is being started listens. */
+async function listenerOf(connection: Redis, start: () => Promise<void>): Promise<Redis> {
+  const own = connection.duplicate;
+  let listener: Redis | undefined;
+  connection.duplicate = (...given) => {
+    listener = own.apply(connection, given);
+    return listener;
+  };
+  try {
+    await start();
+  } finally {
+    connection.duplicate = own;
+  }
+  if (listener === undefined) throw new Error('The pool listens nowhere');
+  return listener;
+}
+
+const WALL_BEGAN_MS = Date.UTC(2026, 10, 23);
 
 const AGING: [string, string[]][] = [
   ['sessions', ['opened_at', 'unheard_at', 'answered_at', 'touched_at', 'leased_at', 'closing_at']],

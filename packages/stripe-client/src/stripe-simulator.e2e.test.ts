@@ -14,7 +14,7 @@ afterEach(async () => {
 async function setup() {
   const simulator = createStripeSimulator({ apiKey, seed: 7 });
   const { url } = await simulator.listen();
-  const client = createStripeClient({ apiKey, apiBase: url, timeoutMs: 5000 });
+  const client = createStripeClient({ apiKey, apiBase: url, timeoutMs: 20_000 });
   running.push(async () => {
     await client.close();
     await simulator.close();
@@ -215,5 +215,5 @@ describe('the books agree', () => {
       }),
       { numRuns: 12 },
     );
-  });
+  }, 240_000);
 });

@@ -19,7 +19,7 @@ test('a call is told before its first byte and after its answer, without the id 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const apiBase = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const client = createStripeClient({ apiKey: 'rk_test_not_a_real_key', apiBase, timeoutMs: 5_000 });
+  const client = createStripeClient({ apiKey: 'rk_test_not_a_real_key', apiBase, timeoutMs: 20_000 });
   subscribe('bridge:outside-call', listen);
   try {
     await client.retrieveCharge('ch_3NirD82eZvKYlo2C').catch(() => undefined);

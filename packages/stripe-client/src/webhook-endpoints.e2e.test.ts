@@ -21,12 +21,12 @@ afterEach(async () => {
 });
 
 function reader(apiKey = READER): StripeClient {
-  const client = createStripeClient({ apiKey, apiBase, timeoutMs: 3_000 });
+  const client = createStripeClient({ apiKey, apiBase, timeoutMs: 20_000 });
   clients.push(client);
   return client;
 }
 function editor(apiKey = WRITER): WebhookEndpointEditor {
-  const client = createWebhookEndpointEditor({ apiKey, apiBase, timeoutMs: 3_000 });
+  const client = createWebhookEndpointEditor({ apiKey, apiBase, timeoutMs: 20_000 });
   clients.push(client);
   return client;
 }

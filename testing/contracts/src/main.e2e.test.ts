@@ -8,6 +8,9 @@ import { type RunningProcess, startProcess } from '@bridge/test-services';
 const MAIN = join(__dirname, '../dist/main.js');
 const SIMULATORS = join(__dirname, '../..');
 
+// A whole suite is played, twice; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 interface Ended {
   readonly code: number;
   readonly stdout: string;

@@ -7,6 +7,9 @@ import type { Operator } from './real-stage';
 import type { Report } from './run-suite';
 import { createControl } from './simulator-control';
 
+// Most of a suite a test.
+jest.setTimeout(300_000);
+
 /** A server is treated as real: nothing is reset, nobody is there to ask. */
 interface Stand {
   readonly simulator: FileMakerSimulator;

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startProcess } from '@bridge/test-services';
 
+// Nine processes start, first one by one: minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 const root = resolve(__dirname, '../../..');
 
 /** The built demo in a folder of its own, started from a shell that is set up for some other bridge. */
@@ -42,8 +45,11 @@ it('the demo pays five invoices once each, whatever the shell has set, and ends 
   const { demo, remove } = await setup('--once');
   expect({ code: await demo.exited, output: demo.output }).toEqual({
     code: 0,
-    output: expect.stringMatching(/✓ 14 webhooks, 5 invoices paid, 5 script runs: each payment exactly once/),
+    // One that a machine at its limit answers with 503 comes again.
+    output: expect.stringMatching(/✓ (14|15|16) webhooks, 5 invoices paid, 5 script runs: each payment exactly once/),
   });
+  // Nothing is offered that is gone when it ends.
+  expect(demo.output).not.toMatch(/Try next|Where it all is/);
   // Nobody sees colours in a log file.
   expect(demo.output).not.toContain('\u001b[');
   remove();
@@ -51,7 +57,7 @@ it('the demo pays five invoices once each, whatever the shell has set, and ends 
 
 it('Ctrl-C ends a demo that is up with 0, and nothing listens or lies about afterwards', async () => {
   const { demo, folder, remove } = await setup();
-  await demo.waitForLine((line) => line.includes('until you press Ctrl-C'), 50_000);
+  await demo.waitForLine((line) => line.includes('until you press Ctrl-C'), 200_000);
   const ports = [...new Set([...demo.output.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port)))];
   expect(ports.length).toBeGreaterThanOrEqual(7);
   expect(await Promise.all(ports.map(accepts))).toEqual(ports.map(() => true));

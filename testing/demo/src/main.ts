@@ -57,6 +57,7 @@ async function show(): Promise<number> {
     folder,
     folderName,
     paper,
+    staysUp: !once,
     env: process.env,
     onLoss: (name, exitCode, lastLines) => {
       lost = `${name} ended by itself with code ${exitCode}. Its last lines (all of them: ${folderName}/logs/${name}.log):\n${lastLines}`;
@@ -76,6 +77,10 @@ async function show(): Promise<number> {
     paper.say();
     paper.say(`${paper.strong('All of this stays up until you press Ctrl-C.')}`);
     await ended;
+  }
+  if (isUp && once) {
+    paper.say();
+    paper.say('This was the demo once through. Without --once it stays up: npm start');
   }
   paper.say();
   await demo.stop();

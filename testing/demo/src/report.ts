@@ -57,7 +57,9 @@ export function printOutcome(paper: Paper, outcome: Outcome, folderName: string)
       : `  ${paper.warn('!')} FileMaker does not hold what Stripe sold. The logs are in ${folderName}/logs.`,
   );
   if (parked > 0)
-    paper.say(`  ${paper.warn('!')} ${parked} payment is parked: money that names no invoice waits for a person.`);
+    paper.say(
+      `  ${paper.warn('!')} ${parked} ${parked === 1 ? 'payment is' : 'payments are'} parked: money that names no invoice waits for a person.`,
+    );
 }
 
 function eventRows({ made, deliveries, events }: Outcome): string[][] {
@@ -92,7 +94,7 @@ function invoiceRows({ made, invoices }: Outcome): string[][] {
 export function printAddresses(paper: Paper, addresses: Addresses): void {
   const { operator, metrics } = addresses;
   const rows = [
-    ['Control room', addresses.console, `log in as ${operator.name} with ${operator.password}`],
+    ['Status page', addresses.console, `log in as ${operator.name} with ${operator.password}`],
     ['Job queues', `${addresses.console}/queues`, 'Bull Board, same login'],
     ['Webhooks', addresses.webhook, 'where Stripe posts'],
     ...Object.entries(metrics).map(([app, url]) => [`Metrics, ${app}`, `${url}/metrics`, '']),

@@ -26,7 +26,7 @@ export interface ScriptRun {
   readonly effectApplied: boolean;
 }
 
-const callTimeoutMs = 70_000;
+const callTimeoutMs = 120_000;
 
 /** The event types that the bridge asks Stripe for. */
 const wantedEvents = [
@@ -54,7 +54,7 @@ export function stripeControl(url: string) {
     sell: (order: Record<string, unknown>): Promise<Sale> => call('POST', '/sales', order),
     settle: (sessionId: string): Promise<{ eventIds: string[] }> => call('POST', `/sales/${sessionId}/settle`, {}),
     sendAgain: (eventId: string) => call('POST', `/events/${eventId}/resend`, {}),
-    untilDelivered: () => call('GET', '/wait?idle=true&timeoutMs=30000'),
+    untilDelivered: () => call('GET', '/wait?idle=true&timeoutMs=60000'),
     deliveries: async (): Promise<Delivery[]> => (await call<{ attempts: Delivery[] }>('GET', '/deliveries')).attempts,
   };
 }

@@ -7,6 +7,8 @@ const main = join(__dirname, '../../../packages/cli/dist/main.js');
 
 export interface Ended {
   code: number | null;
+  /** Standard output alone. */
+  out: string;
   /** Standard output and error, as they came. */
   text: string;
 }
@@ -15,7 +17,7 @@ export interface Ended {
 export async function runBridge(
   words: readonly string[],
   env: Record<string, string>,
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): Promise<Ended> {
   const child = spawn(process.execPath, [main, ...words], {
     // Not the project's folder: a developer's .env there is none of these tests' business.
@@ -24,14 +26,15 @@ export async function runBridge(
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
   });
-  let text = '';
+  let [out, text] = ['', ''];
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
+      if (stream === child.stdout) out += piece;
     });
   }
   const [code] = (await once(child, 'close')) as [number | null];
-  return { code, text };
+  return { code, out, text };
 }
 
 /** The words of a command line as it stands in a document: quoted parts stay together. */

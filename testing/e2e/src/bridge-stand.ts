@@ -1,3 +1,4 @@
+import { createDatabase } from '@bridge/database';
 import {
   createTestDatabase,
   type FileMakerBooks,
@@ -11,6 +12,7 @@ import {
   startSimulator,
 } from '@bridge/test-services';
 
+const SETTLED_WITHIN_MS = 180_000;
 const WEBHOOK_SECRET = 'whsec_e2e_secret_of_the_endpoint';
 
 export interface StandOptions {
@@ -40,6 +42,8 @@ export interface BridgeStand {
   stripeBooks(): Promise<StripeBooks>;
   /** Waits until FileMaker has applied so many effects; rejects when it takes longer. */
   applied(count: number, timeoutMs: number): Promise<void>;
+  /** Waits until nothing is owed: every event decided, every effect settled, no script running. Rejects after three minutes. */
+  settled(): Promise<void>;
   /** What an app prints; shown when a test fails. */
   tail(): string;
   stop(): Promise<void>;
@@ -129,6 +133,25 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
         throw new Error(
           `FileMaker did not apply ${count} effects in ${timeoutMs} ms: ${JSON.stringify(answer)}\n${tail()}`,
         );
+      },
+      settled: async () => {
+        const open = createDatabase({ url: database.url, poolMax: 1, applicationName: 'bridge-stand' });
+        try {
+          const deadline = performance.now() + SETTLED_WITHIN_MS;
+          for (;;) {
+            const { rows } = await open.pool.query<{ events: number; effects: number }>(
+              `select (select count(*)::int from inbox.events where state in ('received', 'processing')) as events,
+                 (select count(*)::int from effects.effects where state in ('planned', 'sending', 'unknown')) as effects`,
+            );
+            const { summary } = await filemaker.control.ask<FileMakerBooks>('GET', '/books');
+            if (rows[0]?.events === 0 && rows[0].effects === 0 && summary.running === 0) return;
+            if (performance.now() > deadline)
+              throw new Error(`not settled: ${JSON.stringify(rows[0])}, ${summary.running} scripts\n${tail()}`);
+            await new Promise((resolve) => setTimeout(resolve, 200));
+          }
+        } finally {
+          await open.close();
+        }
       },
       tail,
       stop,

@@ -8,7 +8,7 @@ import { askForRound } from './rounds';
 
 /** Payments that the older handler has handled. CUT_OVER_PAYMENTS=2000 is the size of a busy month. */
 const OLDER = Number(process.env.CUT_OVER_PAYMENTS ?? '200');
-const PATIENCE_MS = 60_000 + OLDER * 100;
+const PATIENCE_MS = 180_000 + OLDER * 100;
 const page = readFileSync(join(__dirname, '../../../docs/cut-over.md'), 'utf8');
 
 let stand: BridgeStand;

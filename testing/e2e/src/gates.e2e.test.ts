@@ -9,6 +9,9 @@ import { type BridgeStand, startBridge } from './bridge-stand';
 
 const SCRIPT = 'STRIPE_PAYMENTLINK_SUCCESS';
 const OUTAGE_MS = 20_000;
+/** What a machine at its limit may need for the start of two workers and the sale, and more. */
+const WINDOW_AHEAD_MS = 60_000;
+const PATIENCE_MS = 120_000;
 const ends: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -26,18 +29,18 @@ const sell = (on: BridgeStand, count: number, seed: number) =>
 const lasting = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, ms)));
 const count = async (database: Database, condition: string): Promise<number> =>
   Number((await database.executor.execute(`select count(*) as n from effects.effects where ${condition}`)).rows[0]?.n);
-/** Bounded: rejects after a minute. */
+/** Bounded: rejects after two minutes. */
 async function until(reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error('not reached within a minute');
+    if (performance.now() > deadline) throw new Error('not reached within two minutes');
     await lasting(50);
   }
 }
-/** When the first script began after this moment, in ms after it. */
-async function firstStartAfter(stand: BridgeStand, moment: number, since = moment): Promise<number> {
+/** When the first script began, in ms after this moment. */
+async function firstStartAfter(stand: BridgeStand, moment: number): Promise<number> {
   const { runs } = await stand.filemakerBooks();
-  return Math.min(...runs.map(({ startedAt }) => Date.parse(startedAt)).filter((at) => at >= since)) - moment;
+  return Math.min(...runs.map(({ startedAt }) => Date.parse(startedAt))) - moment;
 }
 async function bridge(stand: BridgeStand, ...words: string[]): Promise<string> {
   const main = join(__dirname, '../../../packages/cli/dist/main.js');
@@ -61,22 +64,25 @@ test('FileMaker away for 20 s, three workers: at most 50 calls during it, work b
     env: { FILEMAKER_MAX_SESSIONS: '5', FILEMAKER_SCRIPT_MAX_SECONDS: '10' },
   });
   await sell(stand, 150, 1);
-  await stand.applied(30, 60_000);
-  await stand.filemaker.ask('POST', '/down', { mode: 'bad-gateway', forMs: OUTAGE_MS });
-  const back = Date.now() + OUTAGE_MS;
-  await lasting(OUTAGE_MS - 200);
+  await stand.applied(30, PATIENCE_MS);
+  // It comes back when it is told to: what is counted before that was counted in the outage, however late we are.
+  await stand.filemaker.ask('POST', '/down', { mode: 'bad-gateway', forMs: 20 * OUTAGE_MS });
+  // What was under way when it went is let through.
+  await lasting(2_000);
+  await stand.filemaker.ask('GET', `/wait?idle=true&timeoutMs=${PATIENCE_MS}`);
+  const began = (await stand.filemakerBooks()).runs.length;
+  await lasting(OUTAGE_MS);
+  expect((await stand.filemakerBooks()).runs).toHaveLength(began);
   const { requests } = await stand.filemaker.ask<{ requests: { whileAway: number } }>('GET', '/books/summary');
-  await stand.applied(150, 60_000);
-  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
-  // Nothing began while it was away.
-  expect(await firstStartAfter(stand, back, back - OUTAGE_MS + 500)).toBeGreaterThanOrEqual(-100);
   expect(requests.whileAway).toBeLessThanOrEqual(50);
+  await stand.filemaker.ask('POST', '/up');
+  await stand.applied(150, PATIENCE_MS);
   await until(async () => (await count(database, "state <> 'done'")) === 0);
   expect(await count(database, 'refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
   const { summary } = await stand.filemakerBooks();
   expect([summary.overlaps, summary.deletedInUse, summary.sessions.peak <= 5]).toEqual([0, 0, true]);
-}, 240_000);
+}, 600_000);
 
 test('a script that was paused goes on by itself after ./bridge resume, however long its effects had to wait', async () => {
   const { stand, database } = await start({ workers: 2, filemaker: { scriptMs: 10 } });
@@ -86,31 +92,30 @@ test('a script that was paused goes on by itself after ./bridge resume, however 
   expect(await bridge(stand, 'status')).toContain(`./bridge resume script ${SCRIPT} --why`);
   expect((await stand.filemakerBooks()).runs).toEqual([]);
   await bridge(stand, 'resume', 'script', SCRIPT, '--why', 'done');
-  await stand.applied(30, 30_000);
+  await stand.applied(30, PATIENCE_MS);
   expect(await count(database, 'attempts > 1 or refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 test('a maintenance window of FileMaker and of a script: jobs wait without cost, and go on by themselves at its end', async () => {
   const minute = (at: number): string => new Date(at).toISOString().slice(11, 16);
-  // Whole minutes, at least so far ahead that the bridge has started and is waiting by then.
-  const end = Math.ceil((Date.now() + 30_000) / 60_000) * 60_000;
   const folder = mkdtempSync(join(tmpdir(), 'bridge-windows-'));
   ends.push(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'bridge.yaml');
+  const { stand, database } = await start({ workers: 0, filemaker: { scriptMs: 10 } });
+  // Whole minutes, at least so far ahead that the workers have started and are waiting by then.
+  const end = Math.ceil((Date.now() + WINDOW_AHEAD_MS) / 60_000) * 60_000;
   const times = `from: "${minute(end - 600_000)}", to: "${minute(end)}", why: weekly backup`;
   writeFileSync(file, `windows:\n  - { scope: filemaker, ${times} }\n  - { scope: script ${SCRIPT}, ${times} }\n`);
-  const { stand, database } = await start({ workers: 2, filemaker: { scriptMs: 10 }, env: { BRIDGE_CONFIG: file } });
+  await Promise.all([stand.startWorker({ BRIDGE_CONFIG: file }), stand.startWorker({ BRIDGE_CONFIG: file })]);
   await sell(stand, 20, 1);
   await until(async () => (await count(database, "state = 'planned'")) === 20);
   const { rows } = await database.executor.execute('select count(*) as n from gates.closures');
   expect(Number(rows[0]?.n)).toBe(0);
   expect(Date.now()).toBeLessThan(end);
-  await lasting(end - 500 - Date.now());
-  expect((await stand.filemakerBooks()).runs).toEqual([]);
-  await stand.applied(20, 30_000);
-  const startedMs = await firstStartAfter(stand, end, 0);
-  expect(startedMs).toBeGreaterThanOrEqual(0);
+  await lasting(end - Date.now());
+  await stand.applied(20, PATIENCE_MS);
+  expect(await firstStartAfter(stand, end)).toBeGreaterThanOrEqual(0);
   expect(await count(database, 'attempts > 1 or refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
-}, 240_000);
+}, 600_000);

@@ -11,7 +11,7 @@ import { type BridgeStand, startBridge } from './bridge-stand';
  */
 const LOST = Number(process.env.LOST ?? '150');
 const BATCH = 500;
-const WITHIN_MS = 60_000 + LOST * 300;
+const WITHIN_MS = 120_000 + LOST * 300;
 const MINUTE_MS = 60_000;
 
 let stand: BridgeStand | undefined;
@@ -69,8 +69,8 @@ test(
 
     const env = { DATABASE_URL: on.databaseUrl };
     const reconcile = async (...words: string[]): Promise<{ code: number | null; told: Told }> => {
-      const { code, text } = await runBridge(['reconcile', 'invoices', '--json', ...words], env, WITHIN_MS);
-      return { code, told: JSON.parse(text) as Told };
+      const { code, out } = await runBridge(['reconcile', 'invoices', '--json', ...words], env, WITHIN_MS);
+      return { code, told: JSON.parse(out) as Told };
     };
     const moneyOf = (totals: Told['totals']) =>
       Object.fromEntries(totals.map(({ currency, amount }) => [currency, amount]));
@@ -87,7 +87,7 @@ test(
     expect(acted.told.run).toMatchObject({ state: 'finished', listed: LOST, checked: LOST, found: LOST, acted: LOST });
     expect(moneyOf(acted.told.totals)).toEqual(money);
     await on.applied(LOST, Math.min(WITHIN_MS, 300_000));
-    await on.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
+    await on.settled();
     report('applied', {
       payments: LOST,
       seconds: (performance.now() - began) / 1_000,
@@ -106,7 +106,7 @@ test(
     });
     expect(again.code).toBe(0);
     const listed = await runBridge(['findings', 'list', '--state', 'fixed', '--limit', '1000', '--json'], env);
-    const { findings } = JSON.parse(listed.text) as Told;
+    const { findings } = JSON.parse(listed.out) as Told;
     expect(new Set(findings.map(({ fixedHow }) => fixedHow))).toEqual(new Set(['replayed']));
     const { summary } = await on.filemakerBooks();
     expect(summary).toMatchObject({ effectsApplied: LOST, keysAppliedMoreThanOnce: [] });
@@ -142,14 +142,20 @@ test('with nobody at the keyboard, and no event anywhere, the clock finds what w
     await stand.stripe.ask('POST', '/clock', { now: Math.floor(Date.now() / 1_000) });
     await stand.startScheduler();
     // The refunded payment waits for a person: its money has partly gone back before its script could run.
-    await stand.applied(2, 150_000);
+    await stand.applied(2, 300_000);
+    // The other pass has a clock of its own; what it finds is there until it has been repaired, and parked a moment later.
     const env = { DATABASE_URL: stand.databaseUrl };
-    const { text } = await runBridge(['findings', 'list', '--json'], env);
-    const { findings } = JSON.parse(text) as Told;
-    expect(new Set(findings.map((finding) => finding.class))).toContain('refund-not-recorded');
-    const effects = await runBridge(['effects', 'list', '--state', 'parked', '--json'], env);
-    expect(effects.text).toContain('payment-refunded');
+    const deadline = performance.now() + 240_000;
+    const told = new Set<string>();
+    const wanted = ['refund-not-recorded', 'payment-refunded'];
+    do {
+      const { out } = await runBridge(['findings', 'list', '--json'], env);
+      for (const finding of (JSON.parse(out) as Told).findings) told.add(finding.class);
+      const parked = await runBridge(['effects', 'list', '--state', 'parked', '--json'], env);
+      if (parked.out.includes('payment-refunded')) told.add('payment-refunded');
+    } while (!wanted.every((one) => told.has(one)) && performance.now() < deadline);
+    expect([...told]).toEqual(expect.arrayContaining(wanted));
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 300_000);
+}, 900_000);

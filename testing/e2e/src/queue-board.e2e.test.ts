@@ -15,7 +15,7 @@ const SCRIPTS = '/queues/queue/filemaker-effects?status=failed';
 const EVENTS = '/queues/queue/stripe-events?status=failed';
 const AS_BRIDGE = { authorization: 'Bearer sk_test_simulator' };
 /** Longer than the board's own polling and the keeper's round together. */
-const SOON = { timeout: 30_000 };
+const SOON = { timeout: 90_000 };
 
 let stand: BridgeStand;
 let url: string;
@@ -48,11 +48,12 @@ beforeAll(async () => {
   await addInvoices(KNOWN);
   browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(SOON.timeout);
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== url && !request.url().startsWith('data:')) foreign.push(request.url());
   });
   await stand.stripe.ask('POST', '/sales/bulk', { count: KNOWN.length, seed: 3, linesMax: 3, firstInvoiceId: 18_001 });
-  await stand.applied(KNOWN.length, 60_000);
+  await stand.applied(KNOWN.length, 180_000);
   await page.goto(`${url}/queues/`);
   await page.getByLabel('Name').fill('ada');
   await page.getByLabel('Password').fill(PASSWORD);
@@ -64,7 +65,7 @@ afterAll(async () => {
   await browser?.close();
   await database?.close();
   await stand?.stop();
-}, 120_000);
+}, 400_000);
 
 /** The card of a job, by the sentence that names it. */
 const card = (name: string): Locator =>
@@ -99,15 +100,15 @@ test('a second payment stands there with its reason; retry is refused in a sente
   await shown.getByText('second-payment: Invoice 18001 was paid before by').waitFor(SOON);
   const id = await idOf('Mark invoice 18001 paid');
   await shown.getByText(`Retry is refused: "Mark invoice 18001 paid" (effect ${id}) is decided alone`).waitFor();
-  await press(retryOn(shown));
-  await page.getByText('Not retried').waitFor(SOON);
+  // What is told so is gone after some seconds: it is looked for from before the click.
+  await Promise.all([page.getByText('Not retried').waitFor(SOON), press(retryOn(shown))]);
   await page.getByText(`because its money is in question. Look first: ./bridge effects show ${id}`).first().waitFor();
   expect(await audit()).toEqual([
     { who: 'ada', action: 'effect.resolve', outcome: 'refused', detail: 'EFFECT_NEEDS_DECISION' },
   ]);
   expect((await stand.filemakerBooks()).applied[`invoice-paid:${sessionId}`]).toBeUndefined();
   await shown.waitFor();
-}, 120_000);
+}, 400_000);
 
 test('what FileMaker refused is released by retry, once, through the engine and in the operator’s name', async () => {
   const { sessionId } = await sell({ invoiceId: '18637' });
@@ -118,7 +119,7 @@ test('what FileMaker refused is released by retry, once, through the engine and 
   await addInvoices(['18637']);
   await press(retryOn(shown));
   await shown.waitFor({ state: 'detached', ...SOON });
-  await stand.applied(KNOWN.length + 1, 60_000);
+  await stand.applied(KNOWN.length + 1, 180_000);
   expect((await stand.filemakerBooks()).applied[`invoice-paid:${sessionId}`]).toBe(1);
   expect((await audit()).at(-1)).toEqual({
     who: 'ada',
@@ -126,7 +127,7 @@ test('what FileMaker refused is released by retry, once, through the engine and 
     outcome: 'done',
     detail: 'again, FileMaker is asked first',
   });
-}, 120_000);
+}, 400_000);
 
 /** Of a sale that names no invoice only the one event, so that none of its others can carry the note for a person. */
 async function sellWithoutInvoice(): Promise<string> {
@@ -150,7 +151,7 @@ test('a parked event is read again by retry, and stands there again under its ne
   await page.getByText(`${eventId}.1`, { exact: true }).waitFor(SOON);
   await shown.getByText('NO_INVOICE_ID: ').waitFor(SOON);
   expect((await audit()).at(-1)).toMatchObject({ who: 'ada', action: 'event.reprocess', outcome: 'done' });
-}, 120_000);
+}, 400_000);
 
 test('"Retry all" releases what may go on, refuses the rest, and says how many of each', async () => {
   await sell({ invoiceId: '18638' });
@@ -158,20 +159,36 @@ test('"Retry all" releases what may go on, refuses the rest, and says how many o
   const shown = card('Mark invoice 18638 paid');
   await shown.getByText('SCRIPT_REFUSED_101').waitFor(SOON);
   await addInvoices(['18638']);
-  await press(page.getByRole('button', { name: 'Retry all' }));
-  await page.getByText('1 released, 1 refused').waitFor(SOON);
-  await page.getByText('One is decided alone').waitFor();
+  await Promise.all([
+    page.getByText('1 released, 1 refused').waitFor(SOON),
+    page.getByText('One is decided alone').waitFor(SOON),
+    press(page.getByRole('button', { name: 'Retry all' })),
+  ]);
   await shown.waitFor({ state: 'detached', ...SOON });
-  await stand.applied(KNOWN.length + 2, 60_000);
-}, 120_000);
+  await stand.applied(KNOWN.length + 2, 180_000);
+}, 400_000);
 
 // Known by their icons. What is refused is in the pages, and not to be seen.
 const REFUSED = /lucide-(ban|pause|pencil|trash-2|files|plus|play|gauge|clock|corner-up-left|chart-no-axes-gantt)\b/;
 
+const HIDDEN = [
+  'ban',
+  'chart-no-axes-gantt',
+  'clock',
+  'corner-up-left',
+  'files',
+  'gauge',
+  'pause',
+  'pencil',
+  'play',
+  'plus',
+  'trash-2',
+];
+
 test('only what the bridge allows is offered: retry, and nothing that pauses, cleans, edits, adds, runs or empties', async () => {
   const hidden = new Set<string>();
   const offered = new Set<string>();
-  for (const path of [SCRIPTS, EVENTS, '/queues/queue/reconciliations?status=delayed', '/queues/job-schedulers']) {
+  const lookAt = async (path: string): Promise<void> => {
     await page.goto(url + path);
     // Of all these pages there is something to show.
     await page
@@ -184,28 +201,27 @@ test('only what the bridge allows is offered: retry, and nothing that pauses, cl
       await page.locator('[role=menuitem]:has(.lucide-ban)').waitFor({ state: 'attached', ...SOON });
     }
     for (const control of await page.locator(':is(button, [role=menuitem]):has(> svg.lucide)').all()) {
-      const icon = await control.locator('svg.lucide').first().getAttribute('class');
-      const name = (REFUSED.exec(icon ?? '') ?? /lucide-([a-z0-9-]+)/.exec(icon ?? ''))?.[1] ?? '';
+      // A page that was drawn anew meanwhile may have lost it.
+      const icon = await control
+        .locator('svg.lucide')
+        .first()
+        .getAttribute('class', { timeout: 5_000 })
+        .catch(() => null);
+      if (icon === null) continue;
+      const name = (REFUSED.exec(icon) ?? /lucide-([a-z0-9-]+)/.exec(icon))?.[1] ?? '';
       ((await control.isVisible()) ? offered : hidden).add(name);
     }
-  }
+  };
+  const seen = (): string[] => [...hidden].filter((name) => !offered.has(name)).sort();
+  // A page that draws itself slowly may not have all of it yet.
+  for (let round = 0; round < 5 && !HIDDEN.every((name) => hidden.has(name)); round += 1)
+    for (const path of [SCRIPTS, EVENTS, '/queues/queue/reconciliations?status=delayed', '/queues/job-schedulers'])
+      await lookAt(path);
   expect([...offered]).toContain('refresh-cw');
   expect([...offered].filter((name) => REFUSED.test(`lucide-${name}`))).toEqual([]);
   // All that the board has of them was looked for; another icon after an upgrade has to be added to board.css.
-  expect([...hidden].sort()).toEqual([
-    'ban',
-    'chart-no-axes-gantt',
-    'clock',
-    'corner-up-left',
-    'files',
-    'gauge',
-    'pause',
-    'pencil',
-    'play',
-    'plus',
-    'trash-2',
-  ]);
-}, 120_000);
+  expect(seen()).toEqual(HIDDEN);
+}, 400_000);
 
 test('after FLUSHALL the board shows the same again within seconds, and no script runs for it', async () => {
   const { summary } = await stand.filemakerBooks();
@@ -220,7 +236,7 @@ test('after FLUSHALL the board shows the same again within seconds, and no scrip
     effectsApplied: summary.effectsApplied,
     runs: summary.runs,
   });
-}, 120_000);
+}, 400_000);
 
 test('what is settled at the command line leaves the board by itself', async () => {
   await page.goto(url + SCRIPTS);
@@ -237,7 +253,7 @@ test('what is settled at the command line leaves the board by itself', async () 
   );
   expect(await cli.exited).toBe(0);
   await shown.waitFor({ state: 'detached', ...SOON });
-}, 120_000);
+}, 400_000);
 
 test('the board asks no other host, whatever its pages name', () => {
   expect(foreign).toEqual([]);
@@ -297,7 +313,7 @@ test('under load no answer of the board holds a customer’s name, address or e-
     }
   };
   let unfinished = 1;
-  for (let round = 0; round < 30 && unfinished > 0; round += 1) {
+  for (const giveUpAt = performance.now() + 300_000; performance.now() < giveUpAt && unfinished > 0; ) {
     await crawl();
     const [left] = await rows<{ n: number }>(
       database.executor,
@@ -317,4 +333,4 @@ test('under load no answer of the board holds a customer’s name, address or e-
   expect(names.size).toBeGreaterThan(20);
   expect([...names].filter((one) => all.includes(one))).toEqual([]);
   expect(all).not.toMatch(/[\w.+-]+@[\w-]+\.\w/);
-}, 240_000);
+}, 900_000);

@@ -23,7 +23,7 @@ async function start(options: Parameters<typeof startBridge>[0] = {}): Promise<v
   stand = await startBridge({ workers: 0, deliverAtOnce: false, filemaker: { scriptMs: 5 }, ...options });
   ends.push(() => stand.stop());
   // Nobody may be connected to a database that is copied, and here nothing needs the open port.
-  await stand.ingress.stop(30_000);
+  await stand.ingress.stop(60_000);
 }
 
 const sell = (count: number, seed: number, linesMax = 2) =>
@@ -68,7 +68,7 @@ const planned = (count: number): Promise<void> => effectsAre('planned', count);
 async function effectsAre(state: string, count: number): Promise<void> {
   const database = createDatabase({ url: stand.databaseUrl, poolMax: 1, applicationName: 'restored-e2e' });
   try {
-    const deadline = performance.now() + 90_000;
+    const deadline = performance.now() + 180_000;
     for (;;) {
       const { rows } = await database.executor.execute(
         `select count(*) filter (where state = '${state}') as reached, count(*) as all from effects.effects`,
@@ -105,10 +105,10 @@ test('PostgreSQL restored to an earlier time with Redis empty: what was done sin
   expect((await stand.filemakerBooks()).summary.runs).toBe(70);
   await sell(5, 3);
   await settled(75);
-  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
+  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=120000');
   expect(await disagreements(stand)).toEqual([]);
   expect((await stand.filemakerBooks()).summary.runs).toBe(75);
-}, 300_000);
+}, 900_000);
 
 test('what was planned in the backup and run since is asked about first, also where the script itself would do it twice', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'bridge-restored-'));
@@ -141,6 +141,6 @@ test('what was planned in the backup and run since is asked about first, also wh
   await startAll();
   await bridge('resume', 'filemaker', '--why', 'done');
   await settled(8);
-  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
+  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=120000');
   expect((await stand.filemakerBooks()).summary.runs).toBe(8);
-}, 300_000);
+}, 900_000);

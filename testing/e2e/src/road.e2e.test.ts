@@ -1,4 +1,4 @@
-import { disagreements } from './books-agree';
+import { disagreements, wrongAnswers } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
 const SALES = 200;
@@ -26,22 +26,22 @@ test('cases A, B, C, E: 500 webhooks, a fifth doubled, shuffled, several events 
     shuffle: true,
     concurrency: 40,
   });
-  await stand.applied(SALES, 90_000);
-  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=30000');
+  await stand.applied(SALES, 240_000);
+  await stand.filemaker.ask('GET', '/wait?idle=true&timeoutMs=120000');
   const [stripe, filemaker] = [await stand.stripeBooks(), await stand.filemakerBooks()];
   expect(stripe.deliveries.acknowledged).toBeGreaterThanOrEqual(500);
-  expect(Object.keys(stripe.deliveries.byAnswer)).toEqual(['200']);
+  expect(wrongAnswers(stripe.deliveries)).toEqual([]);
   expect(delivered).not.toBe(0);
   expect(stripe.paidSessions).toHaveLength(SALES);
   expect(await disagreements(stand)).toEqual([]);
   expect(filemaker.summary.sessions.peak).toBeLessThanOrEqual(5);
-}, 180_000);
+}, 480_000);
 
 test('a second payment of one invoice is parked, and a refund that comes first keeps its payment from being applied', async () => {
   const before = (await stand.filemakerBooks()).summary.effectsApplied;
   await stand.stripe.ask('POST', '/settings', { delivery: { atOnce: true } });
   await stand.stripe.ask('POST', '/sales', { invoiceId: 'twice' });
-  await stand.applied(before + 1, 30_000);
+  await stand.applied(before + 1, 120_000);
   const second = await stand.stripe.ask<{ sessionId: string }>('POST', '/sales', { invoiceId: 'twice' });
   const refunded = await stand.stripe.ask<{ sessionId: string }>('POST', '/sales', {
     invoiceId: 'refunded',
@@ -50,8 +50,8 @@ test('a second payment of one invoice is parked, and a refund that comes first k
   await stand.stripe.ask('POST', `/sales/${refunded.sessionId}/refund`, {});
   await stand.stripe.ask('POST', '/deliver', {});
   await stand.stripe.ask('POST', '/sales', { invoiceId: 'last' });
-  await stand.applied(before + 2, 30_000);
+  await stand.applied(before + 2, 120_000);
   const { applied } = await stand.filemakerBooks();
   expect(applied[`invoice-paid:${second.sessionId}`]).toBe(undefined);
   expect(applied[`invoice-paid:${refunded.sessionId}`]).toBe(undefined);
-}, 90_000);
+}, 360_000);

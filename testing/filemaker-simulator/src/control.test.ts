@@ -86,7 +86,7 @@ describe('the control API', () => {
     await caller.addInvoices('1');
     const token = await caller.token();
     const run = caller.script(token, paymentOf('1')).catch((error: Error) => error.message);
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     await caller.control('POST', '/settings', { sessionsMax: 1 });
     await caller.control('POST', '/trouble', { kind: 'html', on: ['login'] });
     await caller.control('POST', '/reset');
@@ -118,8 +118,8 @@ describe('the control API', () => {
 
   test('stop accepting connections: refused until the time is over, then the same port answers', async () => {
     const caller = await setup();
-    await caller.control('POST', '/down', { forMs: 200, mode: 'refuse' });
-    const patience = performance.now() + 10_000;
+    await caller.control('POST', '/down', { forMs: 3_000, mode: 'refuse' });
+    const patience = performance.now() + 60_000;
     const seen = new Set<unknown>();
     while (!seen.has(200) && performance.now() < patience) {
       const call = caller.request('GET', '/fmi/data/v2/productInfo');
@@ -130,7 +130,7 @@ describe('the control API', () => {
       'ECONNREFUSED',
       200,
     ]);
-  }, 20_000);
+  }, 90_000);
 
   test('a closed simulator refuses connections, and closing twice is fine', async () => {
     const simulator = createFileMakerSimulator();
@@ -192,7 +192,7 @@ describe('the books agree with the tables', () => {
           await call;
           await caller.control('DELETE', '/trouble');
         }
-        await caller.simulator.books.waitFor({ idle: true }, 5_000);
+        await caller.simulator.books.waitFor({ idle: true }, 30_000);
         const { books } = caller.simulator;
         const logged = (await caller.rows('log')).map((row) => row.fields.idempotency_key);
         for (const { fields } of await caller.rows('invoices')) {

@@ -76,7 +76,7 @@ export function createDataApi(world: World): Router {
 
 async function answer(world: World, route: Route, req: Request, res: Response): Promise<void> {
   world.books.request(route.endpoint);
-  const trouble = world.troubles.strike(struckCall(route.endpoint, req), world.random, world.clock.now());
+  const trouble = world.troubles.strike(struckCall(route.endpoint, req), world.luck, world.clock.now());
   if (trouble !== undefined && strikeBefore(world, route, trouble, req, res)) return;
   try {
     requireContentType(world, req);

@@ -200,13 +200,13 @@ describe('one request at a time', () => {
     await caller.addInvoices('1');
     const token = await caller.token();
     const first = caller.script(token, paymentOf('1'));
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     let secondAnswered = false;
     const second = caller.call(token, 'GET', '/layouts').then((answer) => {
       secondAnswered = true;
       return answer;
     });
-    await caller.simulator.books.waitFor({ requests: 3 }, 5_000);
+    await caller.simulator.books.waitFor({ requests: 3 }, 30_000);
     expect((await caller.validate(token)).response.isSessionInUse).toBe(true);
     expect(secondAnswered).toBe(false);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
@@ -223,7 +223,7 @@ describe('one request at a time', () => {
       caller.script(await caller.token(), paymentOf('1')),
       caller.script(await caller.token(), paymentOf('2')),
     ];
-    expect(await caller.simulator.books.waitFor({ running: 2 }, 5_000)).toBe(true);
+    expect(await caller.simulator.books.waitFor({ running: 2 }, 30_000)).toBe(true);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     await Promise.all(runs);
     expect(caller.summary()).toMatchObject({ overlaps: 0, effectsApplied: 2 });
@@ -239,12 +239,12 @@ describe('one request at a time', () => {
     await caller.addInvoices('1');
     const token = await caller.token();
     const run = caller.script(token, paymentOf('1'));
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     const order: string[] = [];
     const validated = caller.validate(token).then((answer) => {
       order.push(`validated, in use ${String(answer.response.isSessionInUse)}`);
     });
-    await caller.simulator.books.waitFor({ requests: 3 }, 5_000);
+    await caller.simulator.books.waitFor({ requests: 3 }, 30_000);
     order.push('released');
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     await Promise.all([run, validated]);
@@ -260,7 +260,7 @@ describe('ending a session in the middle of a script', () => {
     await caller.addInvoices('1');
     const token = await caller.token();
     const run = caller.script(token, paymentOf('1'));
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     return { caller, token, run };
   }
 
@@ -269,7 +269,7 @@ describe('ending a session in the middle of a script', () => {
     expect((await caller.logOut(token)).code).toBe('0');
     expect((await run).code).toBe('112');
     await caller.control('POST', '/settings', { holdScripts: 'none' });
-    expect(await caller.simulator.books.waitFor({ applied: 1 }, 5_000)).toBe(true);
+    expect(await caller.simulator.books.waitFor({ applied: 1 }, 30_000)).toBe(true);
     expect(caller.summary()).toMatchObject({ deletedInUse: 1, appliedUnheard: 1 });
   });
 
@@ -277,7 +277,7 @@ describe('ending a session in the middle of a script', () => {
     const { caller, token, run } = await inTheMiddle({ deleteDuringScript: 'cut' });
     await caller.logOut(token);
     expect((await run).code).toBe('112');
-    await caller.simulator.books.waitFor({ idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ idle: true }, 30_000);
     expect(caller.summary()).toMatchObject({ effectsApplied: 0, cut: 1 });
     expect(await caller.rows('log')).toEqual([]);
   });
@@ -285,7 +285,7 @@ describe('ending a session in the middle of a script', () => {
   test('DELETE waits for the script where the switch says so', async () => {
     const { caller, token, run } = await inTheMiddle({ deleteDuringScript: 'waits' });
     const out = caller.logOut(token);
-    await caller.simulator.books.waitFor({ requests: 3 }, 5_000);
+    await caller.simulator.books.waitFor({ requests: 3 }, 30_000);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     expect((await run).code).toBe('0');
     expect((await out).code).toBe('0');

@@ -33,7 +33,7 @@ describe('answers that are cut', () => {
     const { caller, token } = await setup();
     await plan(caller, { kind: 'cut', when: 'after', on: ['run'] });
     await expect(caller.script(token, paymentOf('1'))).rejects.toThrow('fetch failed');
-    expect(await caller.simulator.books.waitFor({ applied: 1, unheard: 1 }, 5_000)).toBe(true);
+    expect(await caller.simulator.books.waitFor({ applied: 1, unheard: 1 }, 30_000)).toBe(true);
     expect(caller.simulator.books.runs[0]).toMatchObject({ effectApplied: true, answer: 'unheard', end: 'finished' });
     expect(kitAnswer(await caller.script(token, paymentOf('1')))).toMatchObject({ duplicate: true });
     expect(caller.summary()).toMatchObject({ appliedUnheard: 1, effectsApplied: 1 });
@@ -50,7 +50,7 @@ describe('answers that are cut', () => {
     const { caller, token } = await setup();
     await plan(caller, { kind: 'truncate', on: ['script'] });
     await expect(caller.script(token, paymentOf('1'))).rejects.toThrow('terminated');
-    expect(await caller.simulator.books.waitFor({ applied: 1, unheard: 1 }, 5_000)).toBe(true);
+    expect(await caller.simulator.books.waitFor({ applied: 1, unheard: 1 }, 30_000)).toBe(true);
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe('answers that are cut', () => {
     await plan(caller, { kind: 'hang', when, on: ['script'] });
     const patience = new AbortController();
     const call = caller.script(token, paymentOf('1'), undefined, patience.signal).catch((error: Error) => error.name);
-    await caller.simulator.books.waitFor({ requests: 2, applied: effects, unheard: effects }, 5_000);
+    await caller.simulator.books.waitFor({ requests: 2, applied: effects, unheard: effects }, 30_000);
     patience.abort();
     expect(await call).toBe('AbortError');
     expect(caller.summary().effectsApplied).toBe(effects);
@@ -71,13 +71,13 @@ describe('answers that are cut', () => {
     const { caller, token } = await setup({ holdScripts: 'before-commit' });
     const patience = new AbortController();
     const call = caller.script(token, paymentOf('1'), undefined, patience.signal).catch((error: Error) => error.name);
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     patience.abort();
     expect(await call).toBe('AbortError');
-    await caller.simulator.books.waitFor({ unheard: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ unheard: 1 }, 30_000);
     expect((await caller.validate(token)).response.isSessionInUse).toBe(true);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
-    await caller.simulator.books.waitFor({ applied: 1, idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ applied: 1, idle: true }, 30_000);
     expect((await caller.validate(token)).response.isSessionInUse).toBe(false);
     expect(caller.summary().appliedUnheard).toBe(1);
   });
@@ -86,10 +86,10 @@ describe('answers that are cut', () => {
     const { caller, token } = await setup({ holdScripts: 'before-commit', clientAbort: 'cut' });
     const patience = new AbortController();
     const call = caller.script(token, paymentOf('1'), undefined, patience.signal).catch((error: Error) => error.name);
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     patience.abort();
     await call;
-    await caller.simulator.books.waitFor({ idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ idle: true }, 30_000);
     expect(caller.simulator.books.runs[0]).toMatchObject({ end: 'cut', cutBy: 'client abort', effectApplied: false });
   });
 
@@ -99,10 +99,10 @@ describe('answers that are cut', () => {
   ] as const)('a queued request whose caller left is %s', async (abandonedQueuedRequest, effects) => {
     const { caller, token } = await setup({ holdScripts: 'after-commit', abandonedQueuedRequest });
     const first = caller.script(token, paymentOf('1'));
-    await caller.simulator.books.waitFor({ applied: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ applied: 1 }, 30_000);
     const patience = new AbortController();
     const second = caller.script(token, paymentOf('2'), undefined, patience.signal).catch((error: Error) => error.name);
-    await caller.simulator.books.waitFor({ requests: 3 }, 5_000);
+    await caller.simulator.books.waitFor({ requests: 3 }, 30_000);
     patience.abort();
     expect(await second).toBe('AbortError');
     const third = caller.script(token, paymentOf('3'));
@@ -131,7 +131,7 @@ describe('answers that mislead', () => {
     const { caller, token } = await setup();
     await plan(caller, { kind: 'html', when: 'after', on: ['script'] });
     expect((await caller.script(token, paymentOf('1'))).status).toBe(502);
-    await caller.simulator.books.waitFor({ unheard: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ unheard: 1 }, 30_000);
     expect(caller.summary()).toMatchObject({ appliedUnheard: 1 });
   });
 
@@ -170,11 +170,11 @@ describe('answers that mislead', () => {
   );
 
   test('the proxy gives up with 504 while the script goes on', async () => {
-    const { caller, token } = await setup({ proxyReadTimeoutMs: 30, holdScripts: 'before-commit' });
+    const { caller, token } = await setup({ proxyReadTimeoutMs: 1_500, holdScripts: 'before-commit' });
     expect((await caller.script(token, paymentOf('1'))).status).toBe(504);
     expect(caller.summary().running).toBe(1);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
-    await caller.simulator.books.waitFor({ idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ idle: true }, 30_000);
     expect(caller.summary()).toMatchObject({ appliedUnheard: 1 });
   });
 
@@ -216,7 +216,7 @@ describe('tokens and sessions in trouble', () => {
     const { caller, token } = await setup();
     await plan(caller, { kind: 'kill', script, on: ['script'] });
     expect((await caller.script(token, paymentOf('1'))).code).toBe('112');
-    await caller.simulator.books.waitFor({ idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ idle: true }, 30_000);
     expect(caller.summary().effectsApplied).toBe(effects);
     expect((await caller.validate(token)).code).toBe('952');
   });
@@ -254,19 +254,19 @@ describe('the server goes away', () => {
   ] as const)('restart: tokens void, connections dropped, running scripts: %s', async (scripts, effects) => {
     const { caller, token } = await setup({ holdScripts: 'before-commit' });
     const call = caller.script(token, paymentOf('1')).catch((error: Error) => error.message);
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     expect(await caller.control('POST', '/restart', { scripts })).toEqual({ sessions: 1, scriptsCut: 1 - effects });
     expect(await call).toMatch(/fetch failed|terminated/);
     expect((await caller.call(token, 'GET', '/layouts')).code).toBe('952');
     await caller.control('POST', '/settings', { holdScripts: 'none' });
-    await caller.simulator.books.waitFor({ idle: true }, 5_000);
+    await caller.simulator.books.waitFor({ idle: true }, 30_000);
     expect(caller.summary()).toMatchObject({ effectsApplied: effects, appliedUnheard: effects });
   });
 
   test('a script cut after its commit has done its work', async () => {
     const { caller, token } = await setup({ holdScripts: 'after-commit' });
     const call = caller.script(token, paymentOf('1')).catch((error: Error) => error.message);
-    await caller.simulator.books.waitFor({ applied: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ applied: 1 }, 30_000);
     await caller.control('POST', '/restart', { scripts: 'cut' });
     await call;
     await caller.control('POST', '/settings', { holdScripts: 'none' });

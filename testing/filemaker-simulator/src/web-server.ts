@@ -10,7 +10,7 @@ import { logRequest } from './request-log';
 import type { World } from './world';
 
 const HEADER_BYTES_MAX = 1_048_576;
-const REOPEN_TRIES = 50;
+const REOPEN_TRIES = 500;
 const REOPEN_PAUSE_MS = 20;
 
 /** The web tier: one port for Data API and control API, and everything that happens to connections. */

@@ -21,6 +21,7 @@ export class World {
   readonly #initial: SimulatorSettings;
   #settings: SimulatorSettings;
   #random: SeededRandom;
+  #luck: SeededRandom;
   /** Wrong passwords since the last good login. */
   failedLogins = 0;
 
@@ -28,6 +29,7 @@ export class World {
     this.#initial = applySettings(DEFAULT_SETTINGS, patch);
     this.#settings = this.#initial;
     this.#random = new SeededRandom(this.#initial.seed);
+    this.#luck = new SeededRandom(this.#initial.seed);
     this.sessions = new SessionStore(
       () => this.#settings,
       this.clock,
@@ -54,14 +56,20 @@ export class World {
     return this.#settings;
   }
 
+  /** For durations. */
   get random(): SeededRandom {
     return this.#random;
+  }
+
+  /** For trouble alone: which call is struck must not depend on how scripts and logins interleave. */
+  get luck(): SeededRandom {
+    return this.#luck;
   }
 
   /** Changes settings while running. A new seed starts its numbers from the beginning. */
   change(patch: unknown): SimulatorSettings {
     const next = applySettings(this.#settings, patch);
-    if (next.seed !== this.#settings.seed) this.#random = new SeededRandom(next.seed);
+    if (next.seed !== this.#settings.seed) this.#seed(next.seed);
     this.#settings = next;
     this.scripts.holdBell.ring();
     return next;
@@ -89,8 +97,13 @@ export class World {
     this.databases.set('Shop', new DatabaseFile('Shop', SHOP_DATABASE));
     this.failedLogins = 0;
     this.#settings = this.#initial;
-    this.#random = new SeededRandom(this.#initial.seed);
+    this.#seed(this.#initial.seed);
     this.scripts.holdBell.ring();
+  }
+
+  #seed(seed: number): void {
+    this.#random = new SeededRandom(seed);
+    this.#luck = new SeededRandom(seed);
   }
 
   #sessionEnded(session: FileMakerSession, end: SessionEnd): void {

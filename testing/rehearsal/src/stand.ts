@@ -24,7 +24,7 @@ const workerCount = 2;
 const controlTries = 50;
 const controlPauseMs = 200;
 const queryTries = 60;
-const stopGraceMs = 30_000;
+const stopGraceMs = 90_000;
 const printedLinesMax = 100_000;
 
 /** Short patience, so that a person can watch a script's longest time pass. */

@@ -19,7 +19,7 @@ export interface Ring {
 }
 
 const allBusyWithinMs = 5_000;
-const sabotageWithinMs = 20_000;
+const sabotageWithinMs = 60_000;
 const unknownWithinMs = 12_000;
 
 /** Lets a blow fall; resolves when it is over, with the outage if it was one. */

@@ -105,7 +105,7 @@ describe('what arrives', () => {
   it('only the types the endpoint wants, at once, acknowledged by 2xx', async () => {
     const simulator = simulate();
     const { eventIds, sessionId } = simulator.control.createSale();
-    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 5_000 })).toMatchObject({
+    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 30_000 })).toMatchObject({
       reached: true,
       outstanding: 0,
     });
@@ -141,7 +141,7 @@ describe('what arrives', () => {
   it('automatic duplicates carry the same id; lost events stay pending and are listed as not delivered', async () => {
     const simulator = simulate({ delivery: { duplicateFraction: 1 } });
     simulator.control.createSale();
-    await simulator.control.wait({ idle: true, delivered: 1, timeoutMs: 5_000 });
+    await simulator.control.wait({ idle: true, delivered: 1, timeoutMs: 30_000 });
     expect(new Set(shop.events().map(({ id }) => id)).size).toBe(1);
     expect(shop.received).toHaveLength(2);
 
@@ -161,7 +161,7 @@ describe('what arrives', () => {
   it('a manual resend sends again what was delivered already', async () => {
     const simulator = simulate();
     const id = simulator.control.createSale().eventIds.at(-1) ?? '';
-    await simulator.control.wait({ delivered: 1, timeoutMs: 5_000 });
+    await simulator.control.wait({ delivered: 1, timeoutMs: 30_000 });
     expect(await simulator.control.resend(id)).toMatchObject({ acknowledged: 1 });
     expect(shop.events().map((event) => event.id)).toEqual([id, id]);
   });
@@ -183,7 +183,7 @@ describe('retries', () => {
     shop.status = () => (shop.received.length < 3 ? status : 200);
     const simulator = simulate({ delivery: { retryDelaysMs: [1, 1_100, 1] } });
     simulator.control.createSale();
-    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 10_000 })).toMatchObject({ reached: true });
+    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 30_000 })).toMatchObject({ reached: true });
     expect(simulator.control.deliveries().map((attempt) => attempt.status)).toEqual([status, status, 200]);
     expect(shop.received[2]?.signature).not.toBe(shop.received[0]?.signature);
     expect(shop.received[2]?.body).toBe(shop.received[0]?.body);
@@ -193,7 +193,7 @@ describe('retries', () => {
     shop.status = () => 503;
     const simulator = simulate({ delivery: { retryDelaysMs: [1, 1] } });
     const id = simulator.control.createSale().eventIds.at(-1) ?? '';
-    await simulator.control.wait({ idle: true, timeoutMs: 5_000 });
+    await simulator.control.wait({ idle: true, timeoutMs: 30_000 });
     expect(simulator.control.books().deliveries).toMatchObject({ attempts: 3, acknowledged: 0, outstanding: 0 });
     shop.status = () => 200;
     expect(await simulator.control.resend(id)).toMatchObject({ acknowledged: 1 });
@@ -206,7 +206,7 @@ describe('retries', () => {
     await simulator.control.deliver();
     expect(simulator.control.books().deliveries).toMatchObject({ attempts: 1, outstanding: 1 });
     simulator.control.changeClock({ advanceMs: 3_600_001 });
-    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 5_000 })).toMatchObject({ reached: true });
+    expect(await simulator.control.wait({ delivered: 1, timeoutMs: 30_000 })).toMatchObject({ reached: true });
   });
 
   it('a receiver that is not there counts as failure without a status', async () => {

@@ -29,6 +29,7 @@ async function parentWithServers() {
   const parent = await startProcess(process.execPath, ['-r', hook, '-e', program], {
     cwd: __dirname,
     readyWhen: (line) => line.startsWith('{'),
+    readyTimeoutMs: 120_000,
   });
   const line = parent.lines.find((candidate) => candidate.startsWith('{')) ?? '';
   const told: { ports: number[]; pids: number[]; folder: string } = JSON.parse(line);
@@ -63,7 +64,7 @@ it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
     parent.signal(signal);
     await parent.exited;
 
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 60_000;
     const leftOver = async () =>
       existsSync(folder) || (await Promise.all(ports.map(accepts))).includes(true) || pids.some(runs);
     while (performance.now() < deadline && (await leftOver())) await delay(20);
@@ -73,4 +74,5 @@ it.each(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
       processes: pids.filter(runs),
     }).toEqual({ folder: false, servers: [false, false], processes: [] });
   },
+  240_000,
 );

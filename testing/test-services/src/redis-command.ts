@@ -1,13 +1,18 @@
 import { connect } from 'node:net';
 import { ServiceError } from './service-error';
 
-const answerTimeoutMs = 2_000;
+const answerMs = 2_000;
 
 /**
  * One command over a connection of its own, done when the answer contains `expected`; so no client library is needed
  * here.
  */
-export function redisCommand(port: number, command: string, expected: string): Promise<void> {
+export function redisCommand(
+  port: number,
+  command: string,
+  expected: string,
+  answerTimeoutMs = answerMs,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
     const fail = (why: string) => {

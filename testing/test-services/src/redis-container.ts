@@ -19,7 +19,7 @@ export interface RedisContainerOptions {
 }
 
 const commandTimeoutMs = 60_000;
-const readyTimeoutMs = 30_000;
+const readyTimeoutMs = 60_000;
 
 /** Redis in a container whose port is published on 127.0.0.1 only; stopping removes the container. */
 export async function startRedisContainer(options: RedisContainerOptions): Promise<RedisHost> {

@@ -27,7 +27,7 @@ export async function startRedisProgram({ program, port, folder, settings }: Red
       // Refused while an append-only file is still being read.
       await redisCommand(port, 'PING', '+PONG');
     },
-    startTimeoutMs: 20_000,
+    startTimeoutMs: 60_000,
   });
   return {
     get isRunning() {

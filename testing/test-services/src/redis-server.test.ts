@@ -43,7 +43,7 @@ it('passes over a Docker whose daemon does not answer, and a daemon that hangs c
   expect(() => ensureRedisServer(setup({ docker: 'exit 1' }).options)).toThrow('Redis is missing. Install it with: ');
   const startedAt = performance.now();
   expect(() => ensureRedisServer(setup({ docker: 'exec /bin/sleep 60' }).options)).toThrow('Redis is missing');
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  expect(performance.now() - startedAt).toBeLessThan(30_000);
 });
 
 it('as root on Debian installs the package with services off, after saying so', () => {

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { type PostgresService, startPostgres } from './start-postgres';
 
+// Each of them makes and starts servers: a minute on a machine that is busy with other things.
+jest.setTimeout(240_000);
+
 async function ask<Row>(url: string, sql: string): Promise<Row[]> {
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);

@@ -48,8 +48,13 @@ export interface PostgresService {
 }
 
 const startTimeoutMs = 60_000;
-const stopGraceMs = 15_000;
+/** Writing the files of a new server; half a minute on a machine that is busy with other things. */
+const initialiseTimeoutMs = 180_000;
+const statementTimeoutMs = 60_000;
+const stopGraceMs = 30_000;
 const startTriesMax = 5;
+/** What a killed server has left behind may need so long to notice. */
+const startAgainWithinMs = 30_000;
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresService> {
   const user = serverUser();
@@ -82,13 +87,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const start = async () => {
     if (server?.isRunning) return;
     // After a kill the old server processes need a moment to notice, and the new one refuses to start beside them.
+    const giveUpAt = performance.now() + startAgainWithinMs;
     for (let tries = 1; ; tries++) {
       try {
         server = await spawnServer();
         return;
       } catch (error) {
-        if (tries >= startTriesMax) throw error;
-        await delay(100 * tries);
+        if (server === undefined ? tries >= startTriesMax : performance.now() > giveUpAt) throw error;
+        await delay(Math.min(100 * tries, 1_000));
         if (options.port === undefined && server === undefined) port = await freePort();
       }
     }
@@ -129,13 +135,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 export async function createDatabase(adminUrl: string, name?: string): Promise<TestDatabase> {
   const database = name ?? `db_${randomBytes(8).toString('hex')}`;
   const quoted = `"${database.replaceAll('"', '""')}"`;
-  if (name !== undefined) await runSql(adminUrl, `drop database if exists ${quoted} with (force)`, 30_000);
-  await runSql(adminUrl, `create database ${quoted} template template0`, 30_000);
+  if (name !== undefined) await runSql(adminUrl, `drop database if exists ${quoted} with (force)`, statementTimeoutMs);
+  await runSql(adminUrl, `create database ${quoted} template template0`, statementTimeoutMs);
   const url = new URL(adminUrl);
   url.pathname = `/${encodeURIComponent(database)}`;
   return {
     url: url.toString(),
-    drop: () => runSql(adminUrl, `drop database if exists ${quoted} with (force)`, 30_000),
+    drop: () => runSql(adminUrl, `drop database if exists ${quoted} with (force)`, statementTimeoutMs),
   };
 }
 
@@ -207,7 +213,7 @@ function initialise(
       '--no-instructions',
       ...(persistent ? [] : ['--no-sync']),
     ],
-    { ...user, cwd: dirname(data), encoding: 'utf8', env: serverEnvironment, timeout: startTimeoutMs },
+    { ...user, cwd: dirname(data), encoding: 'utf8', env: serverEnvironment, timeout: initialiseTimeoutMs },
   );
   if (status === 0) return;
   rmSync(data, { recursive: true, force: true });

@@ -46,7 +46,7 @@ it('waitForLine finds lines of the past and of the future, in time or not at all
     },
   );
   expect(await child.waitForLine((line) => line === 'first', 0)).toBe('first');
-  const later = child.waitForLine((line) => line.includes('second'), 10_000);
+  const later = child.waitForLine((line) => line.includes('second'), 40_000);
   await expect(child.waitForLine((line) => line === 'third', 20)).rejects.toMatchObject({ code: 'LINE_NOT_SEEN' });
   await child.stop();
   expect(await later).toBe('unfinished second');

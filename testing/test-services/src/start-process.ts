@@ -11,7 +11,7 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** The start is over with the first line (standard output or error) for which this is true. */
   readonly readyWhen?: (line: string) => boolean;
-  /** Default 30 s. */
+  /** Default 60 s. */
   readonly readyTimeoutMs?: number;
   /** Called for every line as it comes. */
   readonly onLine?: (line: string) => void;
@@ -36,6 +36,7 @@ export interface RunningProcess {
 }
 
 const linesMax = 2_000;
+const readyMs = 60_000;
 const guardianGraceMs = 5_000;
 
 /** Starts a child that ends at the latest with this process, and waits until it says that it is ready. */
@@ -135,7 +136,7 @@ export async function startProcess(
   };
   if (options.readyWhen) {
     try {
-      await waitForLine(options.readyWhen, options.readyTimeoutMs ?? 30_000);
+      await waitForLine(options.readyWhen, options.readyTimeoutMs ?? readyMs);
     } catch (error) {
       await running.kill();
       throw new ServiceError('PROCESS_DID_NOT_START', error instanceof Error ? error.message : String(error));

@@ -39,6 +39,8 @@ export interface RedisService {
 }
 
 const startTriesMax = 5;
+/** On a machine at its limit even a small server may answer late. */
+const flushTimeoutMs = 8_000;
 
 export async function startRedis(options: RedisOptions = {}): Promise<RedisService> {
   const { appendOnly = false } = options;
@@ -101,7 +103,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServi
     },
     async flush() {
       running();
-      await redisCommand(port, 'FLUSHALL', '+OK');
+      await redisCommand(port, 'FLUSHALL', '+OK', flushTimeoutMs);
     },
     pause: () => running().pause(),
     resume: () => running().resume(),

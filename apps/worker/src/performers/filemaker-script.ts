@@ -3,6 +3,7 @@ import {
   exactly,
   type FileMakerClient,
   FileMakerError,
+  type FoundRecord,
   judgeScriptAnswer,
   type ScriptAnswer,
 } from '@bridge/filemaker-client';
@@ -35,6 +36,29 @@ const HANDOFF_KEY = 'idempotency_key';
 const HANDOFF_PAYLOAD = 'payload';
 const FOUND_MAX = 5;
 
+const OLD_HANDOFF: Outcome = {
+  kind: 'refused',
+  code: 'HANDOFF_OLD',
+  message:
+    'The hand-off record of an earlier sending holds the invoice of before: delete it in FileMaker, then release this',
+  again: false,
+};
+
+const invoiceOf = (payload: string): unknown => {
+  try {
+    return (JSON.parse(payload) as { invoice_id?: unknown } | null)?.invoice_id;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+};
+
+/** Unreadable counts as another one: nothing is run on a guess. */
+function isForSameInvoice(record: FoundRecord, { body }: ClaimedEffect): boolean {
+  const [there, ours] = [invoiceOf(String(record.fieldData[HANDOFF_PAYLOAD] ?? '')), invoiceOf(body)];
+  return ours !== undefined && there === ours;
+}
+
 /** Runs a FileMaker script for an effect, at most once at a time, and asks FileMaker when an answer was lost. */
 export function createFileMakerScriptPerformer(options: FileMakerScriptOptions): Performer {
   const { client, pool, relay, gates, worker } = options;
@@ -49,7 +73,7 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     effect: ClaimedEffect,
     target: ScriptTarget,
     layout: string,
-  ): Promise<ScriptAnswer> {
+  ): Promise<ScriptAnswer | 'old-handoff'> {
     const parameter = handoffParameter(effect);
     if (effect.attempts > 0) {
       // An earlier sending may have left the record: a second one would be a second order for whoever reads that layout.
@@ -58,7 +82,11 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
         query: [{ [HANDOFF_KEY]: exactly(effect.key) }],
         limit: FOUND_MAX,
       });
-      if (records.some((record) => String(record.fieldData[HANDOFF_KEY] ?? '') === effect.key)) {
+      const earlier = records.find((record) => String(record.fieldData[HANDOFF_KEY] ?? '') === effect.key);
+      if (earlier !== undefined) {
+        // Its number was corrected since: the script would read the old one out of the record.
+        const old = effect.subject.corrected !== undefined && !isForSameInvoice(earlier, effect);
+        if (old) return 'old-handoff';
         return client.runScript(token, { layout: target.layout, script: target.script, parameter });
       }
     }
@@ -71,7 +99,7 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     return created.script ?? { scriptError: '0', scriptResult: undefined };
   }
 
-  const call = (token: string, effect: ClaimedEffect, target: ScriptTarget): Promise<ScriptAnswer> =>
+  const call = (token: string, effect: ClaimedEffect, target: ScriptTarget): Promise<ScriptAnswer | 'old-handoff'> =>
     target.transport === 'handoff' && target.handoffLayout !== null
       ? callByHandoff(token, effect, target, target.handoffLayout)
       : client.runScript(token, { layout: target.layout, script: target.script, parameter: effect.body });
@@ -144,6 +172,7 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     let answered = false;
     try {
       const answer = await call(lease.token, effect, target);
+      if (answer === 'old-handoff') return { outcome: OLD_HANDOFF, after: 'idle' };
       answered = true;
       return { outcome: await judge(lease.token, effect, target, answer), after: 'idle' };
     } catch (error) {

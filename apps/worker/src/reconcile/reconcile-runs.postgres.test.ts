@@ -66,6 +66,7 @@ async function setup({ before, options, pages = 3 }: Stage = {}) {
   const successes: string[] = [];
   const enqueued: string[] = [];
   const begun: { cursor: unknown; window: ReconcileWindow }[] = [];
+  const lookedAgain: (readonly string[] | undefined)[] = [];
   const pass = {
     name: 'recent',
     title: 'test',
@@ -73,6 +74,7 @@ async function setup({ before, options, pages = 3 }: Stage = {}) {
     lookBackMs: 3_600_000,
     run: async function* (window: ReconcileWindow, context: ReconcileContext) {
       begun.push({ cursor: context.cursor, window });
+      lookedAgain.push(await context.openObjects?.(10));
       for (let n = Number(context.cursor ?? 0) + 1; n <= pages; n += 1) {
         await before?.(n);
         yield page(n);
@@ -103,7 +105,7 @@ async function setup({ before, options, pages = 3 }: Stage = {}) {
     return run;
   };
   const dueNow = () => database.executor.execute(sql`update reconciliation.runs set due_at = clock_timestamp()`);
-  return { worker, runs, reconcile, told, successes, enqueued, begun, only, dueNow };
+  return { worker, runs, reconcile, told, successes, enqueued, begun, lookedAgain, only, dueNow };
 }
 
 test('a tick of the clock is carried out page by page to its end, counted as a success, and its events get jobs', async () => {
@@ -121,6 +123,19 @@ test('a tick of the clock is carried out page by page to its end, counted as a s
   expect(successes).toEqual(['reconcile-invoices-recent']);
   expect(enqueued.map((id) => id.replace(/\.\d+$/, ''))).toEqual(['found.cs_1', 'found.cs_2', 'found.cs_3']);
   expect(told.map(({ ended }) => ended)).toEqual(['finished']);
+});
+
+test('a run of the clock is told what else is open, the run of a person who has said which time is not', async () => {
+  const { reconcile, runs, lookedAgain } = await setup({ pages: 0 });
+  await database.executor.execute(
+    sql`insert into reconciliation.findings (flow, class, object_id, amount, currency, message, first_run, last_run)
+        values ('invoices', 'amount-differs', 'cs_old', 1, 'usd', 'differs', 0, 0)`,
+  );
+  await reconcile.handle({ flow: 'invoices', pass: 'recent' });
+  const person = { flow: 'invoices', pass: 'recent', askedBy: 'cli:ada', mode: 'act' } as const;
+  const { id } = await runs.want({ ...person, since: new Date(0), until: new Date(1) });
+  await reconcile.handle({ runId: id });
+  expect(lookedAgain).toEqual([['cs_old'], undefined]);
 });
 
 test('case O: a storm of 429s costs a run its time, never its place', async () => {

@@ -3,7 +3,14 @@ import type { BoundFlow, BoundPass, PeerFailure } from '@bridge/flow';
 import { FileMakerNotAskedError } from '@bridge/flows';
 import type { Inbox } from '@bridge/inbox';
 import type { JobData, JobEnding } from '@bridge/jobs';
-import { type ClaimedRun, commitPage, type Run, RunClaimLostError, type Runs } from '@bridge/reconciliation';
+import {
+  type ClaimedRun,
+  commitPage,
+  listUnseenObjects,
+  type Run,
+  RunClaimLostError,
+  type Runs,
+} from '@bridge/reconciliation';
 import { countingCalls, type RunCalls } from './run-calls';
 
 /** The newest minute belongs to the webhooks, which are on their way. */
@@ -106,6 +113,13 @@ export function createReconcileRuns(options: ReconcileRunsOptions): ReconcileRun
         recoverFrom: options.recoverFrom(),
         observing: options.observing,
         inHand: (objectIds) => inbox.unfinishedAmong(objectIds),
+        // A person has said which time they mean.
+        ...(run.askedBy === 'schedule'
+          ? {
+              openObjects: (limit: number) =>
+                listUnseenObjects(database.executor, { flow: run.flow, run: run.id, limit }),
+            }
+          : {}),
       },
     );
     let walked = 0;

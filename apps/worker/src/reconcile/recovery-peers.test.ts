@@ -51,6 +51,7 @@ function setup(
   const peers = createRecoveryPeers({
     stripe: {
       listSessions: async function* () {},
+      listEvents: async function* () {},
       retrievePaidSession: async () => {
         throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'checkout.sessions.retrieve' });
       },
@@ -185,4 +186,44 @@ test('FileMaker closed, full or silent is an error that says how long to wait, a
 
 test('a Session that Stripe does not know is undefined and no failure', async () => {
   expect(await setup().peers.findSession('cs_gone')).toBeUndefined();
+});
+
+describe('delayed payments that have just come to their end', () => {
+  const stripeOf = (listEvents: RecoveryPeersOptions['stripe']['listEvents']): RecoveryPeersOptions['stripe'] => ({
+    listSessions: async function* () {},
+    listEvents,
+    retrievePaidSession: async () => {
+      throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'checkout.sessions.retrieve' });
+    },
+    walkRefunds: async function* () {},
+    walkDisputes: async function* () {},
+    listRefunds: async () => [],
+    listDisputes: async () => [],
+  });
+
+  test("are read from Stripe's events, with one question for pages that follow each other", async () => {
+    const queries: unknown[] = [];
+    const stripe = stripeOf(async function* (query) {
+      queries.push(query);
+      const event = (id: string) => ({ id: `evt_${id}`, object: 'event', data: { object: { id } } });
+      yield { items: [event('cs_1'), event('cs_2')], hasMore: false, cursor: 'evt_cs_2' };
+    });
+    const { peers } = setup({ options: { stripe } });
+    const since = new Date('2026-11-22T12:00:00.900Z');
+    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2']);
+    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2']);
+    expect(queries).toMatchObject([{ created: { gte: Date.parse('2026-11-22T12:00:00Z') / 1_000 } }]);
+  });
+
+  test('are not known where the key may not read events, and any other fault is told', async () => {
+    const failing = (code: 'STRIPE_PERMISSION' | 'STRIPE_UNAVAILABLE') =>
+      stripeOf(async function* () {
+        yield* [];
+        throw new StripeCallError(code, 'refused', { endpoint: 'events.list' });
+      });
+    const unknown = setup({ options: { stripe: failing('STRIPE_PERMISSION') } });
+    expect((await unknown.peers.announcedSince(new Date())).size).toBe(0);
+    const away = setup({ options: { stripe: failing('STRIPE_UNAVAILABLE') } });
+    await expect(away.peers.announcedSince(new Date())).rejects.toThrow('STRIPE_UNAVAILABLE');
+  });
 });

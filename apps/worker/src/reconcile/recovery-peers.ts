@@ -3,6 +3,7 @@ import { FileMakerNotAskedError, type InvoicesRecovery, type LogQuestion, type L
 import type { Gates } from '@bridge/gates';
 import type { SessionPool } from '@bridge/session-pool';
 import { StripeCallError, type StripeClient } from '@bridge/stripe-client';
+import { z } from 'zod';
 import { createBatchedFind, type FindTold } from '../performers/batched-find';
 import { type ScriptTarget, scriptTargetSchema } from '../performers/script-target';
 import { countFileMakerFind } from './run-calls';
@@ -12,7 +13,13 @@ export interface RecoveryPeersOptions {
   /** Its reads come out of the budget of recovery. */
   stripe: Pick<
     StripeClient,
-    'listSessions' | 'retrievePaidSession' | 'walkRefunds' | 'walkDisputes' | 'listRefunds' | 'listDisputes'
+    | 'listSessions'
+    | 'listEvents'
+    | 'retrievePaidSession'
+    | 'walkRefunds'
+    | 'walkDisputes'
+    | 'listRefunds'
+    | 'listDisputes'
   >;
   filemaker: Pick<FileMakerClient, 'find' | 'createRecord'>;
   pool: Pick<SessionPool, 'lease' | 'giveBack' | 'flushEpoch'>;
@@ -29,7 +36,14 @@ export interface RecoveryPeersOptions {
 
 type Log = NonNullable<ScriptTarget['log']>;
 
+const announcement = z.looseObject({ data: z.looseObject({ object: z.looseObject({ id: z.string() }) }) });
 const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1_000);
+/** How a delayed payment comes to its end. A card's charge says itself when it was made. */
+const DELAYED_ENDS = ['checkout.session.async_payment_succeeded', 'checkout.session.async_payment_failed'];
+/** Pages of events of ten minutes: more are not looked through. */
+const ANNOUNCED_PAGES_MAX = 10;
+/** One question serves the pages of a run that follow each other closely. */
+const ANNOUNCED_FOR_MS = 10_000;
 /** A find that met another fault than an absent server is not repeated at once. */
 const AGAIN_MS = 1_000;
 
@@ -123,6 +137,31 @@ export function createRecoveryPeers(options: RecoveryPeersOptions): InvoicesReco
     return told;
   }
 
+  let announced: { askedAt: number; sessions: Set<string> } | undefined;
+  async function announcedSince(since: Date): Promise<ReadonlySet<string>> {
+    if (announced !== undefined && performance.now() - announced.askedAt < ANNOUNCED_FOR_MS) return announced.sessions;
+    const sessions = new Set<string>();
+    const askedAt = performance.now();
+    try {
+      const created = { gte: toSeconds(since) };
+      for await (const { items } of stripe.listEvents({
+        types: DELAYED_ENDS,
+        created,
+        pagesMax: ANNOUNCED_PAGES_MAX,
+      })) {
+        for (const event of items) {
+          const read = announcement.safeParse(event);
+          if (read.success) sessions.add(read.data.data.object.id);
+        }
+      }
+    } catch (error) {
+      // A key that may read payments and no events: nothing is known of what is on its way.
+      if (!(error instanceof StripeCallError) || error.code !== 'STRIPE_PERMISSION') throw error;
+    }
+    announced = { askedAt, sessions };
+    return sessions;
+  }
+
   const within = ({ since, until, olderThan }: { since: Date; until: Date; olderThan?: string | undefined }) => ({
     created: { gte: toSeconds(since), lt: toSeconds(until) },
     // A window of years in a large shop: the run goes on from its cursor, so that nothing is lost by the length.
@@ -147,6 +186,7 @@ export function createRecoveryPeers(options: RecoveryPeersOptions): InvoicesReco
         throw error;
       }
     },
+    announcedSince,
     listRefunds: (paymentIntentId) => stripe.listRefunds(paymentIntentId),
     listDisputes: (paymentIntentId) => stripe.listDisputes(paymentIntentId),
     readLog,

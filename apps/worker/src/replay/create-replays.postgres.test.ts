@@ -263,7 +263,7 @@ test('a range is planned page by page, through faults at any page and any paymen
   expect(stripe.pagesAsked).toBeLessThanOrEqual(50 + thrown);
   expect(Math.max(...bench.questions.map((keys) => keys.length))).toBeLessThanOrEqual(50);
   expect(bench.questions.length).toBeLessThanOrEqual(10 + thrown);
-}, 60_000);
+}, 180_000);
 
 test('a plan is sent piece by piece, by several workers at once, never more than its share under way, each once', async () => {
   const stripe = stripeOf(60);
@@ -304,7 +304,7 @@ test('a plan is sent piece by piece, by several workers at once, never more than
   await bench.replays.turn(id);
   await bridge.work();
   expect([...bridge.done.values()].filter(({ times }) => times !== 1)).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('exactly what was shown is sent: of payments that changed at Stripe in between, none; the others go', async () => {
   const bench = benchOf(stripeOf(4));

@@ -82,8 +82,9 @@ export function createReplays(options: ReplaysOptions): Replays {
   async function send(plan: ReplayPlan, hasTime: () => boolean): Promise<JobEnding> {
     await touchReplay(executor, plan.id);
     for (;;) {
-      if (await isHeldBack(plan, 'filemaker')) return { kind: 'later', afterMs: CLOSED_AGAIN_MS };
-      if (await sendPayments(plan, options)) break;
+      const booksOnly = await isHeldBack(plan, 'filemaker');
+      if (await sendPayments(plan, { ...options, booksOnly })) break;
+      if (booksOnly) return { kind: 'later', afterMs: CLOSED_AGAIN_MS };
       if (!hasTime()) return { kind: 'later', afterMs: SEND_AGAIN_MS };
       await new Promise((resolve) => setTimeout(resolve, SEND_AGAIN_MS));
     }

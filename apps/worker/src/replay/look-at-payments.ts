@@ -87,6 +87,8 @@ export function orderOfPlan(planId: string, args: ReplayPlan['args']): EventOrde
     plan: planId,
     ...(args.invoice === undefined ? {} : { invoice: args.invoice }),
     ...(args.override === true ? { override: true } : {}),
+    ...(args.reasoned === true ? { reasoned: true } : {}),
+    ...(args.byHand === true ? { byHand: true } : {}),
   };
 }
 
@@ -94,11 +96,13 @@ const bothEndings = (one: FlowEnding, other: FlowEnding): FlowEnding => {
   const parked = one.parked ?? other.parked;
   // As on the road: ignored is what every flow ignores.
   const ignored = one.ignored !== undefined && other.ignored !== undefined ? one.ignored : undefined;
+  const byHand = one.byHand ?? other.byHand;
   return {
     plans: [...one.plans, ...other.plans],
     unsent: [...one.unsent, ...other.unsent],
     ...(parked === undefined ? {} : { parked }),
     ...(ignored === undefined ? {} : { ignored }),
+    ...(byHand === undefined ? {} : { byHand }),
   };
 };
 
@@ -218,7 +222,7 @@ async function looksAt(previewed: readonly Previewed[], options: LookOptions): P
     const meaning = 'preview' in one ? meaningOf(one.preview) : undefined;
     if (meaning === undefined) return [];
     const standing = frozen.get(meaning.key);
-    if (standing !== undefined && standing.state !== 'parked') return [];
+    if (standing !== undefined && standing.state !== 'parked' && meaning.replaces === undefined) return [];
     return [{ key: meaning.key, target: standing?.target ?? meaning.target }];
   });
   const words = await options.askLog(asked);

@@ -8,7 +8,10 @@ import {
   itemsToSend,
   itemsUnderWay,
   judgeOutcome,
+  type LogWord,
   type ReplayPlan,
+  type ReplayWork,
+  readFrozenEffects,
   retryEvent,
   type SentItem,
   sendReplayItem,
@@ -24,6 +27,10 @@ export interface SendOptions {
   /** Payments of replays that may be under way at a time: fewer than FileMaker sessions, so that live ones find one. */
   underWayMax: number;
   performs: boolean;
+  /** FileMaker is closed: what is only a change of our books goes on. */
+  booksOnly?: boolean;
+  /** What FileMaker's log says of keys. */
+  askLog(questions: readonly { key: string; target: unknown }[]): Promise<ReadonlyMap<string, LogWord>>;
   /** All ids by which Stripe's events speak of a payment: its Session's, its PaymentIntent's, its charge's. */
   idsOf(objectId: string): Promise<readonly string[]>;
 }
@@ -54,12 +61,34 @@ export async function sendPayments(plan: ReplayPlan, options: SendOptions): Prom
   if (room > 0) {
     const jobs: NewJob[] = [];
     for (const item of await itemsToSend(database.executor, plan.id, room)) {
+      if (options.booksOnly === true && !CHANGES_BOOKS.has(item.verdict)) continue;
+      if (item.verdict === 'changes-invoice' && !(await isUntouched(item, options))) continue;
       const sent = await sendReplayItem(options, plan, item);
       if (sent !== undefined) jobs.push(...(await jobOf(sent, options.effects)));
     }
     await options.enqueue(jobs);
   }
   return finishReplay(database.executor, plan.id);
+}
+
+/** They change our books first; what then runs waits for FileMaker by itself. */
+const CHANGES_BOOKS: ReadonlySet<ReplayWork['verdict']> = new Set(['changes-invoice', 'by-hand']);
+
+/**
+ * Whether the number may still change: the plan may be a day old, and FileMaker's log knows better than a database that was
+ * restored from a backup. Where it cannot be asked, the engine asks before anything runs.
+ */
+async function isUntouched(item: ReplayWork, { database, askLog }: SendOptions): Promise<boolean> {
+  const { effectKey } = item;
+  const [standing] = effectKey === null ? [] : await readFrozenEffects(database.executor, [effectKey]);
+  const word = standing === undefined ? 'not-there' : (await askLog([standing])).get(standing.key);
+  if (word !== 'done' && word !== 'not-done') return true;
+  await settleItem(database.executor, item.id, {
+    outcome: 'changed-since',
+    code: 'CHANGED_SINCE',
+    reason: "FileMaker's log holds it by now, from before its invoice was changed",
+  });
+  return false;
 }
 
 /** Events that waited for a person because of the payment are read once more, and find it recorded: nothing is left to decide. */

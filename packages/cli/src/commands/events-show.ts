@@ -32,7 +32,7 @@ function describe({ event, audit }: ShownEvent, output: Output): string {
         ['Made at Stripe', time(event.eventCreatedAt)],
         ['Received', time(event.receivedAt)],
         ['Deliveries', `${event.deliveries}, the last ${output.time(event.lastDeliveryAt)}`],
-        ['Started', `${event.starts} times`],
+        ['Started', `${event.starts} ${event.starts === 1 ? 'time' : 'times'}`],
         ['Next start', event.state === 'received' ? output.time(event.dueAt) : null],
         ['Finished', time(event.finishedAt)],
         ['Body', event.bodyBytes === null ? 'erased' : `${event.bodyBytes} bytes, shown with --body`],

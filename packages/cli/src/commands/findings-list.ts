@@ -1,4 +1,5 @@
-import { FINDING_STATES, listFindings, moneyText, totalFindings } from '@bridge/operations';
+import { flows } from '@bridge/flows';
+import { FINDING_STATES, listFindings, moneyText, readReplayedFindings, totalFindings } from '@bridge/operations';
 import { type Command, Option } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
@@ -16,23 +17,30 @@ interface Filter {
 }
 
 async function run({ object, ...filter }: Filter): Promise<CommandResult> {
-  const { findings, totals, timeZone } = await withDatabase(async ({ database, config }) => ({
-    findings: await listFindings(database, { ...filter, ...(object === undefined ? {} : { objectId: object }) }),
-    totals: await totalFindings(database, {}),
-    timeZone: config.timezone,
-  }));
+  const { findings, replayed, totals, timeZone } = await withDatabase(async ({ database, config }) => {
+    const found = await listFindings(database, { ...filter, ...(object === undefined ? {} : { objectId: object }) });
+    return {
+      findings: found,
+      replayed: await readReplayedFindings(database, flows, found),
+      totals: await totalFindings(database, {}),
+      timeZone: config.timezone,
+    };
+  });
   const money = totals.map((total) => `${total.class} ${moneyText(total.amount, total.currency)} (${total.findings})`);
   return {
     fine: true,
     timeZone,
-    json: { findings, open: totals },
+    json: {
+      findings: findings.map((finding) => ({ ...finding, replayed: replayed.get(finding.id) ?? null })),
+      open: totals,
+    },
     text: (output) =>
       [
         findings.length === 0
           ? filter.state === 'open'
             ? 'No finding is open: as far as was looked, the books agree.'
             : `No finding is ${filter.state}.`
-          : findingTable(findings, output),
+          : findingTable(findings, replayed, output),
         ...(money.length === 0 ? [] : ['', `Open in all: ${money.join(', ')}`]),
       ].join('\n'),
   };

@@ -1,4 +1,11 @@
-import { moneyText, type ShownFinding, showFinding } from '@bridge/operations';
+import { flows } from '@bridge/flows';
+import {
+  moneyText,
+  type ReplayedFinding,
+  readReplayedFindings,
+  type ShownFinding,
+  showFinding,
+} from '@bridge/operations';
 import type { Command } from 'commander';
 import { renderAudit } from '../audit-table';
 import { withDatabase } from '../command-context';
@@ -10,9 +17,13 @@ import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
 import { printable } from '../table';
 
-function waysOut({ finding }: ShownFinding, output: Output): string[] {
-  if (finding.state !== 'open' || finding.actedAt !== null) return [];
+function waysOut({ finding }: ShownFinding, replayed: ReplayedFinding | undefined, output: Output): string[] {
+  if (finding.state !== 'open') return [];
   const command = (text: string): string => output.dress('command', text);
+  if (replayed?.kind === 'parked')
+    return ['', `Its replay waits for you: ${replayed.reason ?? replayed.code}`, `Next: ${command(replayed.next)}`];
+  if (replayed?.kind === 'over') return ['', `Nothing comes of its replay. Look at it: ${command(replayed.next)}`];
+  if (finding.actedAt !== null) return [];
   return [
     '',
     ...(finding.replay === null || finding.beforeStart
@@ -23,7 +34,7 @@ function waysOut({ finding }: ShownFinding, output: Output): string[] {
   ];
 }
 
-function describe(shown: ShownFinding, output: Output): string {
+function describe(shown: ShownFinding, replayed: ReplayedFinding | undefined, output: Output): string {
   const { finding } = shown;
   const time = (date: Date | null): string | null => (date === null ? null : output.time(date));
   const audit = renderAudit(shown.audit, output);
@@ -33,7 +44,7 @@ function describe(shown: ShownFinding, output: Output): string {
     renderFacts(
       [
         ['Class', finding.class],
-        ['Stands', standingOf(finding), finding.state === 'open' ? 'waits' : 'quiet'],
+        ['Stands', standingOf(finding, replayed), finding.state === 'open' ? 'waits' : 'quiet'],
         ['Money at risk', moneyText(finding.amount, finding.currency)],
         ['Object', finding.objectId],
         ['At Stripe', finding.stripeValue],
@@ -52,19 +63,25 @@ function describe(shown: ShownFinding, output: Output): string {
       output,
     ),
     ...(audit === '' ? [] : ['', audit]),
-    ...waysOut(shown, output),
+    ...waysOut(shown, replayed, output),
     '',
     output.dress('quiet', `Times in ${output.timeZone}.`),
   ].join('\n');
 }
 
 async function run(id: string): Promise<CommandResult> {
-  const { shown, timeZone } = await withDatabase(async ({ database, config }) => ({
-    shown: await showFinding(database, id),
-    timeZone: config.timezone,
-  }));
+  const { shown, replayed, timeZone } = await withDatabase(async ({ database, config }) => {
+    const found = await showFinding(database, id);
+    const ends = await readReplayedFindings(database, flows, found === undefined ? [] : [found.finding]);
+    return { shown: found, replayed: ends.get(id), timeZone: config.timezone };
+  });
   if (shown === undefined) throw new CommandError('FINDING_NOT_FOUND', `There is no finding ${id}.`);
-  return { fine: true, timeZone, json: shown, text: (output) => describe(shown, output) };
+  return {
+    fine: true,
+    timeZone,
+    json: { ...shown, replayed: replayed ?? null },
+    text: (output) => describe(shown, replayed, output),
+  };
 }
 
 export function addFindingsShow(

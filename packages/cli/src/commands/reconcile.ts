@@ -113,6 +113,19 @@ function checkedSentence(run: Run): string {
   ].join(', ');
 }
 
+const many = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+/** A comparison of nothing looks like agreement, and is none. */
+function agreement(run: Run, output: Output): string {
+  if (run.checked > 0) return output.dress('fine', 'The books agree.');
+  return output.dress(
+    'note',
+    run.listed === 0
+      ? 'Nothing was compared: no payment of this time was old enough. The last minute is left to the webhooks.'
+      : `Nothing was compared: ${run.listed === 1 ? 'the only payment is' : `all ${run.listed} payments are`} too young or in hand. Look again in ten minutes.`,
+  );
+}
+
 function totalTable(totals: readonly Total[], output: Output): string {
   return renderTable(
     totals,
@@ -137,21 +150,22 @@ function describe({ run, totals, findings, note }: Told, output: Output): string
   const heading = `${output.time(run.since)} to ${output.time(run.until)} (${output.timeZone})`;
   if (run.state !== 'finished')
     return `${output.dress('broken', 'It did not come to its end.')} ${run.reason ?? run.reasonCode ?? ''}\n${checkedSentence(run)} before that.`;
-  const calls = `${run.stripeCalls} questions to Stripe, ${run.filemakerFinds} finds in FileMaker`;
+  const calls = `${many(run.stripeCalls, 'question')} to Stripe, ${many(run.filemakerFinds, 'find')} in FileMaker`;
   const acted =
     run.mode === 'act' && run.acted > 0
       ? [`Replayed: ${run.acted}. They go the way of every payment; FileMaker is asked first.`]
       : [];
-  const fixed = run.fixed > 0 ? [`${run.fixed} earlier findings are right by now.`] : [];
+  const fixed =
+    run.fixed > 0 ? [`${run.fixed} earlier ${run.fixed === 1 ? 'finding is' : 'findings are'} right by now.`] : [];
   return [
     `${checkedSentence(run)}. ${heading}; ${calls}.`,
     ...(run.found === 0
-      ? [output.dress('fine', 'The books agree.')]
+      ? [agreement(run, output)]
       : [
           '',
           totalTable(totals, output),
           '',
-          findingTable(findings.slice(0, SHOWN_MAX), output),
+          findingTable(findings.slice(0, SHOWN_MAX), new Map(), output),
           ...(findings.length > SHOWN_MAX
             ? [output.dress('quiet', `… and ${run.found - SHOWN_MAX} more: ./bridge findings list --run ${run.id}`)]
             : []),

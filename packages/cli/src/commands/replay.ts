@@ -5,9 +5,12 @@ import {
   changeText,
   differenceOfBodies,
   findReplayPlan,
+  isAllSettled,
   isWorkerAlive,
   listReplayItems,
   moneyText,
+  type NextStep,
+  nextStepsOf,
   type ReplayArgs,
   type ReplayItem,
   type ReplayMove,
@@ -33,6 +36,7 @@ import { type Column, printable, renderTable, wrap } from '../table';
 interface ReplayOptions {
   invoice?: string;
   override?: boolean;
+  byHand?: boolean;
   why?: string;
   since?: Date;
   until?: Date;
@@ -55,6 +59,8 @@ const WORDS_MAX = 1_000;
 const VERDICT_TEXT: Record<Verdict, string> = {
   'would-apply': 'would apply',
   older: 'would apply, older',
+  'changes-invoice': 'would change invoice',
+  'by-hand': 'would be recorded',
   'already-applied': 'already applied',
   'second-payment': 'second payment',
   parked: 'parked',
@@ -78,6 +84,8 @@ function verdictText({ verdict, acts }: ReplayItem): string {
 const VERDICT_TONE: Partial<Record<Verdict, Tone>> = {
   'would-apply': 'fine',
   older: 'fine',
+  'changes-invoice': 'note',
+  'by-hand': 'note',
   'already-applied': 'quiet',
   'second-payment': 'waits',
   parked: 'waits',
@@ -93,16 +101,23 @@ const OUTCOME_TONE: Record<ReplayOutcome, Tone> = {
   parked: 'waits',
   'on-its-way': 'note',
   observed: 'quiet',
+  recorded: 'fine',
   'not-sent': 'waits',
 };
 /** A dry run that shows one of these has found something a person should look at. */
 const FAULTY_VERDICTS: ReadonlySet<Verdict> = new Set(['refused', 'not-found']);
-const FINE_OUTCOMES: ReadonlySet<ReplayOutcome> = new Set(['applied', 'already-applied', 'observed', 'on-its-way']);
+const FINE_OUTCOMES: ReadonlySet<ReplayOutcome> = new Set([
+  'applied',
+  'already-applied',
+  'observed',
+  'recorded',
+  'on-its-way',
+]);
 
 const usage = (message: string): CommandError => new CommandError('REPLAY_USAGE', message, 2);
 
 function argsOf(words: readonly string[], options: ReplayOptions): ReplayArgs {
-  const { invoice, override, why, since, until } = options;
+  const { invoice, override, byHand, why, since, until } = options;
   if (until !== undefined && since === undefined) throw usage('Give --since together with --until.');
   if (words.length === 0 && since === undefined)
     throw usage('Name what to replay: an id at Stripe, an invoice number, finding:12, or --since and --until.');
@@ -113,12 +128,16 @@ function argsOf(words: readonly string[], options: ReplayOptions): ReplayArgs {
     throw usage(
       '--override goes with --invoice and --why: it puts money on an invoice that the payment does not name.',
     );
+  if (byHand === true && (invoice === undefined || why === undefined))
+    throw usage('--by-hand goes with --invoice and --why: it records what you have changed in FileMaker yourself.');
   const end = until ?? new Date();
   if (since !== undefined && since >= end) throw usage('--since must be before --until.');
   return {
     words: [...new Set(words)],
     ...(invoice === undefined ? {} : { invoice }),
     ...(override === true ? { override } : {}),
+    ...(byHand === true ? { byHand } : {}),
+    ...(why === undefined ? {} : { reasoned: true }),
     ...(since === undefined ? {} : { since: since.toISOString(), until: end.toISOString() }),
   };
 }
@@ -250,6 +269,49 @@ const DIFFERS: Column<ReplayItem> = {
   cell: ({ difference: { length } }) => (length === 0 ? '' : length === 1 ? '1 field' : `${length} fields`),
 };
 
+/** So many payments are told what is next; for more there is the table of reasons. */
+const NEXT_STEPS_FOR_MAX = 3;
+
+/** A plan that sends nothing says why that is so. */
+function endOf({ plan, progress }: Shown): string[] {
+  if (plan.state !== 'ready' || progress.acting > 0 || progress.items === 0) return [];
+  return sendsNothingWell(progress)
+    ? [
+        Object.keys(progress.byVerdict).every((verdict) => verdict === 'already-applied')
+          ? 'Nothing is sent: all of it is applied already.'
+          : 'Nothing is sent: what is not applied yet goes on by itself.',
+      ]
+    : ['Nothing can be sent.'];
+}
+
+const sendsNothingWell = ({ byVerdict }: ReplayProgress): boolean => isAllSettled(Object.keys(byVerdict) as Verdict[]);
+
+function nextSteps({ plan, items }: Shown, output: Output): string[] {
+  if (plan.state !== 'ready' && plan.state !== 'finished') return [];
+  const stuck = items
+    .filter(({ outcome, acts }) => outcome === null && acts === null)
+    .map((item) => ({ why: item.reason, steps: nextStepsOf(item, plan.args) }))
+    .filter(({ steps }) => steps.length > 0);
+  const parked = items
+    .filter(({ outcome }) => outcome === 'parked')
+    .map(({ objectId, outcomeReason }) => ({
+      why: outcomeReason,
+      steps: [{ sentence: 'It waits for you:', command: `./bridge prove ${objectId}` }],
+    }));
+  // In full: the table cuts what does not fit.
+  const changes = items
+    .filter(({ verdict, outcome }) => outcome === null && (verdict === 'changes-invoice' || verdict === 'by-hand'))
+    .map(({ reason }) => ({ why: reason, steps: [] as NextStep[] }));
+  return [...stuck, ...parked, ...changes]
+    .slice(0, NEXT_STEPS_FOR_MAX)
+    .flatMap(({ why, steps }) => [
+      ...(why === null ? [] : [wrap(`${why}.`, output.width, '')]),
+      ...steps.map(({ sentence, command }) =>
+        command === null ? wrap(sentence, output.width, '') : `${sentence}\n  ${output.dress('command', command)}`,
+      ),
+    ]);
+}
+
 function describe(shown: Shown, output: Output): string {
   const { plan, items, changes, progress } = shown;
   const sent = plan.sentAt !== null;
@@ -288,16 +350,14 @@ function describe(shown: Shown, output: Output): string {
       `${objectId}: what was frozen before -> what Stripe says now`,
       ...(changes.get(id) ?? []).map((text) => wrap(`  ${printable(text)}`, output.width, '    ')),
     ]);
-  const noInvoice = items.filter(({ reasonCode }) => reasonCode === 'NO_INVOICE_ID');
   return [
     table,
     ...(hidden > 0 ? [output.dress('quiet', `… and ${hidden} more: --json`)] : []),
     ...(differences.length > 0 && !sent ? ['', ...differences] : []),
     '',
     summary(shown),
-    ...(noInvoice.length > 0 && !sent
-      ? [`Name the invoice with: ${output.dress('command', `./bridge replay ${noInvoice[0]?.objectId} --invoice …`)}`]
-      : []),
+    ...endOf(shown),
+    ...nextSteps(shown, output),
     ...(plan.state === 'ready' && progress.acting > 0
       ? [`Send exactly this with: ${output.dress('command', `./bridge replay --plan ${plan.id}`)}`]
       : []),
@@ -315,6 +375,7 @@ function resultOf(shown: Shown, timeZone: string): CommandResult {
   const ended = Object.keys(progress.byOutcome) as ReplayOutcome[];
   const fine =
     plan.state !== 'failed' &&
+    (plan.state === 'cancelled' || progress.acting > 0 || sendsNothingWell(progress)) &&
     !found.some((verdict) => FAULTY_VERDICTS.has(verdict)) &&
     ended.every((outcome) => FINE_OUTCOMES.has(outcome));
   return {
@@ -392,8 +453,24 @@ export function addReplay(program: Command, report: (work: () => Promise<Command
     .description(
       'Looks at payments anew, at Stripe, in our records and in FileMaker, shows what a replay would do, and then sends exactly that. Nothing is done twice: FileMaker is asked before anything runs.',
     )
-    .addOption(new Option('--invoice <number>', 'the invoice of a payment that names none').argParser(invoiceOf))
-    .addOption(new Option('--override', 'with --invoice and --why: although the payment names another invoice'))
+    .addOption(
+      new Option(
+        '--invoice <number>',
+        'the invoice of a payment that names none; with --why, another one than was given',
+      ).argParser(invoiceOf),
+    )
+    .addOption(
+      new Option(
+        '--override',
+        'with --invoice and --why: although the payment names another invoice, or another payment has settled it',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--by-hand',
+        'with --invoice and --why: record what you have changed in FileMaker by hand; nothing is sent',
+      ),
+    )
     .addOption(new Option('--why <text>', 'the reason, kept with your name in the audit table'))
     .addOption(new Option('--since <time>', 'all payments whose money succeeded from here on').argParser(timeOf))
     .addOption(new Option('--until <time>', 'and before this time; default now').argParser(timeOf))

@@ -79,7 +79,7 @@ function addressTable(addresses: readonly AppAddresses[], output: Output): strin
         : name === 'ingress'
           ? [{ what: 'Webhook for Stripe', address: `${base}/webhooks/stripe` }]
           : [
-              { what: 'Control room', address: `${base}/` },
+              { what: 'Status page', address: `${base}/` },
               { what: 'Job queues', address: `${base}/queues` },
             ]),
       { what: `Health and metrics of ${name}`, address: `${opsUrl ?? 'unknown'}  /readyz /healthz /metrics` },
@@ -167,7 +167,7 @@ export function addUp(program: Command, report: (work: () => Promise<CommandResu
         'With STRIPE_DELIVERY=pull and no webhook secret there is no ingress: events are fetched, and no port is open.',
     )
     .option('--workers <count>', `worker processes, 1 to ${WORKERS_MAX}`, workerCount, 1)
-    .option('--console-port <port>', 'port of the control room (default: 3002)', portNumber)
+    .option('--console-port <port>', 'port of the status page (default: 3002)', portNumber)
     .addOption(jsonOption('print one JSON object per line: the logs of the apps, and what becomes of them'))
     .addHelpText('after', examples('./bridge up', './bridge up --workers 2', './bridge up --json >> bridge.log'))
     .action((options: Options) => report(() => run(options)));

@@ -80,18 +80,19 @@ async function lookAgain(
   tx: Transaction,
   flows: readonly RecordingFlow[],
 ): Promise<{ stillOpen: OpenPayment[]; settled: (KeptEntry & { standing: Standing })[] }> {
-  const open = await readOpenEntries(tx);
-  const effects = await readEffectStandings(
-    tx,
-    open.map(({ effectKey }) => effectKey).filter((key) => key !== null),
-  );
   const stillOpen: OpenPayment[] = [];
   const settled: (KeptEntry & { standing: Standing })[] = [];
-  for (const entry of open) {
-    const { day, flow, id, title, amount, currency } = entry;
-    const stands = await standingNow(tx, flows, entry, effects.get(entry.effectKey ?? ''));
-    if (isSettled(stands.standing)) settled.push({ ...entry, standing: stands.standing });
-    else stillOpen.push({ day, flow, id, title, amount, currency, ...stands });
+  for await (const page of readOpenEntries(tx)) {
+    const effects = await readEffectStandings(
+      tx,
+      page.map(({ effectKey }) => effectKey).filter((key) => key !== null),
+    );
+    for (const entry of page) {
+      const { day, flow, id, title, amount, currency } = entry;
+      const stands = await standingNow(tx, flows, entry, effects.get(entry.effectKey ?? ''));
+      if (isSettled(stands.standing)) settled.push({ ...entry, standing: stands.standing });
+      else stillOpen.push({ day, flow, id, title, amount, currency, ...stands });
+    }
   }
   return { stillOpen, settled };
 }
@@ -170,7 +171,12 @@ async function closeNext(
   };
   await insertDay(tx, link, { timeZone, since, until, closedAt, closedBy: options.by });
   await insertEntries(tx, day, entries, isOpen);
-  for (const { flow, id, standing } of settled) await settleEntries(tx, flow, standing, [id]);
+  for (const some of Map.groupBy(settled, ({ flow, standing }) => `${flow} ${standing}`).values()) {
+    const [first] = some;
+    if (first === undefined) continue;
+    const ids = some.map(({ id }) => id);
+    await settleEntries(tx, first.flow, first.standing, ids);
+  }
   if (options.recipients.length > 0) await oweMail(tx, day, options.recipients);
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { decimalText, moneyText } from '../money-text';
 import { type DayContents, type DayEntry, isSettled, type Standing, sumByCurrency } from './day-contents';
+import { dayLetter } from './day-letter';
 import { daySentence, isDayFine } from './describe-day';
 
 const entry = fc.record({
@@ -108,4 +109,28 @@ test('two currencies are two sums', () => {
     ]),
   });
   expect(daySentence(day)).toBe('2 payments, 5,000 JPY and 180.00 USD, all in FileMaker');
+});
+
+test('what others wrote is one line of a letter, in text as on the page, and steers no terminal', () => {
+  const [open] = contents(['parked']).unsettled;
+  if (open === undefined) throw new Error('no payment is open');
+  const title = 'Invoice 7\u001b[2J\nInvoice 8: \u202eeverything applied <b>';
+  const day = contents(['parked'], { unsettled: [{ ...open, title, reason: 'a\r\nb' }] });
+  const closed = {
+    day: day.day,
+    number: 1,
+    timeZone: 'UTC',
+    since: new Date(0),
+    until: new Date(1),
+    closedAt: new Date(2),
+    closedBy: 'worker',
+    contents: day,
+    digest: '00',
+    previousHead: '00',
+    head: '11',
+  };
+  const letter = dayLetter(closed);
+  expect(letter?.text).toContain('- Invoice 7 [2J Invoice 8:  everything applied <b>');
+  expect(letter?.text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}|^Invoice 8/mu);
+  expect(letter?.html).not.toMatch(/[^\P{Cc}\n]|\p{Cf}|<b>/u);
 });

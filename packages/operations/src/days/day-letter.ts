@@ -1,4 +1,4 @@
-import { type Html, html, htmlPage } from '../html-page';
+import { type Html, html, htmlPage, oneLine } from '../html-page';
 import type { DayContents } from './day-contents';
 import type { ClosedDay } from './day-store';
 import { correctionSentence, daySentence, figureRows, isDayFine, openSentence, settledSentence } from './describe-day';
@@ -106,7 +106,10 @@ export function dayText(closed: ClosedDay, most = Number.POSITIVE_INFINITY): str
   const lists = partsOf(contents, most).flatMap(({ heading, lines, more }) => [
     '',
     `${heading}:`,
-    ...lines.flatMap(({ sentence, next }) => [`- ${sentence}`, ...(next === null ? [] : [`    ${next}`])]),
+    ...lines.flatMap(({ sentence, next }) => [
+      `- ${oneLine(sentence)}`,
+      ...(next === null ? [] : [`    ${oneLine(next)}`]),
+    ]),
     ...(more === 0 ? [] : [`and ${more} more: ./bridge close ${contents.day}`]),
   ]);
   return [

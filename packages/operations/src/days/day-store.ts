@@ -189,13 +189,26 @@ const toKept = ({ closed_in, fact_id, effect_key, at, amount, ...row }: EntryRow
   amount: Number(amount),
 });
 
-/** Payments that were not settled when they were last looked at, the oldest first. */
-export async function readOpenEntries(tx: Executor): Promise<KeptEntry[]> {
-  const found = await rows<EntryRow>(
-    tx,
-    sql`select ${entryColumns} from operations.day_entries where open order by at, flow, id`,
-  );
-  return found.map(toKept);
+/** Rows of one question. */
+const ENTRIES_PER_PAGE = 1_000;
+
+/** Payments that were not settled when they were last looked at, the oldest first, page by page. */
+export async function* readOpenEntries(tx: Executor): AsyncIterable<readonly KeptEntry[]> {
+  let last: EntryRow | undefined;
+  for (;;) {
+    const after =
+      last === undefined
+        ? sql`true`
+        : sql`(at, flow, id) > (${last.at}::timestamptz, ${last.flow}::text, ${last.id}::text)`;
+    const page: EntryRow[] = await rows<EntryRow>(
+      tx,
+      sql`select ${entryColumns} from operations.day_entries where open and ${after}
+          order by day_entries.at, flow, id limit ${ENTRIES_PER_PAGE}`,
+    );
+    if (page.length > 0) yield page.map(toKept);
+    if (page.length < ENTRIES_PER_PAGE) return;
+    last = page.at(-1);
+  }
 }
 
 export async function settleEntries(
@@ -210,8 +223,6 @@ export async function settleEntries(
         where flow = ${flow} and kind = 'payment' and id = any(${sql.param([...ids])}::text[])`,
   );
 }
-
-const ENTRIES_PER_PAGE = 1_000;
 
 /** What the closed days from `since` to `until` counted, day by day, in the order of its moments. */
 export async function* readEntries(executor: Executor, since: Day, until: Day): AsyncIterable<readonly KeptEntry[]> {

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { listAudit } from '../audit';
 import { allMigrations } from '../migrations';
 import { readReport } from '../report/read-report';
-import { addDays, windowOf } from './calendar';
+import { addDays, dayOf, windowOf } from './calendar';
 import { type ClosingOptions, closeDay, closeDueDays, verifyDays, yesterday } from './close-day';
 import { dayPage } from './day-letter';
 import { type LetterSender, listDayMails, sendDayMails } from './day-mails';
@@ -250,6 +250,10 @@ test('a report of days that are not closed yet says what closing them will say, 
     after.rows.map(({ closed: _closed, ...row }) => row),
   );
   expect([before.closedDays, before.openDays, after.closedDays, after.openDays]).toEqual([1, 4, 3, 2]);
+  // Days to come are neither closed nor open.
+  const tomorrow = addDays(dayOf(new Date(), ZONE), 1);
+  const toCome = await readReport({ ...asked, since: tomorrow, until: addDays(tomorrow, 5) });
+  expect([toCome.closedDays, toCome.openDays]).toEqual([0, 0]);
   expect(moves).toContain(`${second} ${third} late`);
   expect(after.totals).toMatchObject([
     { currency: 'jpy', paid: { count: 1, amount: 7 } },
@@ -273,6 +277,29 @@ test('a payment that an earlier day told of as open is told of until it is settl
   expect(told.contents.settledSince).toMatchObject([{ id: '1', day: fourth, standing: 'verified' }]);
   expect(told.contents.stillOpen).toMatchObject([{ id: '2' }]);
   expect((await close(LAST)).contents).toMatchObject({ settledSince: [], stillOpen: [{ id: '2' }] });
+});
+
+test('however many payments of earlier days are open, each is told of once by the next day, and what is settled is counted', async () => {
+  const first = addDays(LAST, -1);
+  await closeDay({ ...options, by: 'worker' }, first);
+  const OPEN = 2_100;
+  // Some share their moment, so that pages end among equals.
+  await database.executor.execute(
+    sql`insert into operations.day_entries (flow, kind, id, closed_in, day, at, fact_id, related, title, amount, currency, effect_key, standing, open)
+        select 'invoices', 'payment', 'cs_' || n, ${first}::date, ${first}::date, ${windowOf(first, ZONE).since.toISOString()}::timestamptz + n / 7 * interval '1 second',
+          'cs_' || n, '{}', 'Invoice ' || n, 1, 'usd', 'invoice-paid:cs_' || n, 'waiting', true from generate_series(1, ${OPEN}::int) n`,
+  );
+  await database.executor.execute(
+    sql`insert into effects.effects (kind, flow, key, title, target, subject, origin, state, verified, settled_at)
+        select 'test', 'invoices', 'invoice-paid:cs_' || n, 'Mark it paid', '{}'::jsonb, '{}'::jsonb, 'webhook',
+          case when n % 2 = 0 then 'done' else 'planned' end, case when n % 2 = 0 then true end, case when n % 2 = 0 then clock_timestamp() end
+        from generate_series(1, ${OPEN}::int) n`,
+  );
+  await closeDay({ ...options, by: 'worker' }, LAST);
+  const contents = (await readDay(database.executor, LAST))?.contents;
+  const ids = (some: readonly { id: string }[] | undefined) => new Set(some?.map(({ id }) => id));
+  expect([contents?.stillOpen.length, contents?.settledSince.length]).toEqual([OPEN / 2, OPEN / 2]);
+  expect([ids(contents?.stillOpen).size, ids(contents?.settledSince).size]).toEqual([OPEN / 2, OPEN / 2]);
 });
 
 test('a refund is counted when it has succeeded, and again with the other sign when it fails afterwards', async () => {

@@ -9,7 +9,7 @@ import { judgeRedis, type RedisFacts } from './redis';
 import { composeReport, lookWithin } from './report';
 import { judgeStripeKey, neededReads, type StripeKeyFacts } from './stripe-key';
 import { judgeWebhook, MARK, pickOurs, type WebhookFacts } from './webhook-endpoint';
-import { judgeWork, type WorkFacts } from './work';
+import { judgeWork, roundsExpected, type WorkFacts } from './work';
 
 const codes = ({ faults }: { faults: readonly { code: string }[] }): string[] => faults.map(({ code }) => code);
 const at = new Date('2026-11-23T06:00:00Z');
@@ -184,9 +184,19 @@ describe('clocks', () => {
   });
 
   test('a clock is read in the middle of the way, and a clock that is not told is no reading', async () => {
-    const read = await readClock('X', async () => new Date(Date.now() + 60_000), 1_000);
-    expect(read?.aheadMs).toBeGreaterThan(60_000);
-    expect(read?.aheadMs).toBeLessThan(61_500);
+    jest.useFakeTimers();
+    try {
+      const ask = async () => {
+        jest.advanceTimersByTime(300);
+        const theirs = new Date(Date.now() + 60_000);
+        jest.advanceTimersByTime(300);
+        return theirs;
+      };
+      // Told in whole seconds, so on average half of one more.
+      expect(await readClock('X', ask, 1_000)).toEqual({ whose: 'X', aheadMs: 60_500, sureWithinMs: 800 });
+    } finally {
+      jest.useRealTimers();
+    }
     expect(await readClock('X', async () => null, 1)).toBeNull();
   });
 });
@@ -373,7 +383,7 @@ describe('processes and schedules', () => {
     closures: [],
     oldestUnfinishedSeconds: 3,
     parked: { effects: 0, events: 0 },
-    expected: ['reconcile-invoices-recent'],
+    expected: [{ id: 'reconcile-invoices-recent', everyMs: null }],
     schedules: [{ id: 'reconcile-invoices-recent', nextAt: new Date(at.getTime() + 60_000), everyMs: 300_000 }],
     succeeded: [{ schedule: 'reconcile-invoices-recent', succeededAt: before(120) }],
     failedJobs: [{ queue: 'reconciliations', count: 0 }],
@@ -415,11 +425,45 @@ describe('processes and schedules', () => {
 
   test('every schedule that is expected must be there; what else is there is not our affair', () => {
     const named = (...ids: string[]) => ({ schedules: ids.map((id) => ({ id, nextAt: null, everyMs: null })) });
-    const expected = ['reconcile-invoices-recent', 'reconcile-invoices-nightly'];
-    expect(with_({ expected, ...named(...expected, 'close-day') })).toEqual([]);
+    const ids = ['reconcile-invoices-recent', 'reconcile-invoices-nightly'];
+    const expected = ids.map((id) => ({ id, everyMs: null }));
+    expect(with_({ expected, ...named(...ids, 'another') })).toEqual([]);
     const judged = judgeWork({ ...sound, expected, ...named('reconcile-invoices-recent') });
     expect(judged.faults).toMatchObject([{ code: 'SCHEDULES_MISSING', about: 'reconcile-invoices-nightly' }]);
     expect(with_({ expected: [], ...named() })).toEqual([]);
+  });
+
+  test.each([
+    ['live', ['fetch-events', 'close-day', 'erase-bodies']],
+    ['observe', ['fetch-events', 'close-day', 'erase-bodies', 'compare-observed']],
+  ] as const)('%s: each round of the bridge itself is missed by its name', (mode, ids) => {
+    const expected = roundsExpected(mode);
+    expect(expected.map(({ id }) => id)).toEqual(ids);
+    for (const gone of ids) {
+      const seen = ids.filter((id) => id !== gone).map((id) => ({ id, nextAt: null, everyMs: null }));
+      const succeeded = ids.map((schedule) => ({ schedule, succeededAt: before(10) }));
+      const { faults } = judgeWork({ ...sound, expected, schedules: seen, succeeded });
+      expect(faults).toMatchObject([{ code: 'SCHEDULES_MISSING', about: gone }]);
+    }
+  });
+
+  const HOURS = 3_600;
+  test.each([
+    ['came last night', 20 * HOURS, 86_400, []],
+    ['one night was missed', 49 * HOURS, 86_400, []],
+    ['two nights were missed', 51 * HOURS, 86_400, ['SCHEDULE_LATE']],
+    ['nights are missed, and the workers are restarted each day', 240 * HOURS, 3 * HOURS, ['SCHEDULE_LATE']],
+    ['the bridge stood still, and has just been started: it is made up', 240 * HOURS, 1 * HOURS, []],
+    ['it has never come, and the workers are new', null, 40 * HOURS, []],
+    ['it has never come, and the workers are old', null, 51 * HOURS, ['SCHEDULE_LATE']],
+  ] as const)('what comes once a day by a pattern: %s', (_case, seconds, workerSeconds, faults) => {
+    const found = with_({
+      living: [alive('worker', workerSeconds), alive('scheduler')],
+      expected: roundsExpected('live').filter(({ id }) => id === 'erase-bodies'),
+      schedules: [{ id: 'erase-bodies', nextAt: new Date(at.getTime() + 60_000), everyMs: null }],
+      succeeded: seconds === null ? [] : [{ schedule: 'erase-bodies', succeededAt: before(seconds) }],
+    });
+    expect(found).toEqual(faults);
   });
 });
 

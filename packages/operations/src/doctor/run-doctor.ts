@@ -22,7 +22,12 @@ import { collectRedis, judgeRedis, type RedisFacts, type RedisToAsk } from './re
 import { composeReport, type DoctorReport, type Looked, lookWithin } from './report';
 import { collectStripeKey, judgeStripeKey, neededReads } from './stripe-key';
 import { judgeWebhook, listEndpoints, listPending, pickOurs } from './webhook-endpoint';
-import { judgeWork, type ScheduleSeen } from './work';
+import { judgeWork, roundsExpected, type ScheduleExpected, type ScheduleSeen } from './work';
+
+interface PassOfFlow {
+  name: string;
+  schedule: { cron: string } | { everyMs: number };
+}
 
 export interface DoctorOptions {
   /** The settings as the apps would read them. */
@@ -32,7 +37,7 @@ export interface DoctorOptions {
   /** Apps of this machine: only what they read is judged. */
   apps: readonly Role[];
   /** All flows of this build. */
-  flows: readonly { name: string; wants: readonly string[]; passes: readonly { name: string }[] }[];
+  flows: readonly { name: string; wants: readonly string[]; passes: readonly PassOfFlow[] }[];
   migrationSources: readonly MigrationSource[];
   /** Instead of STRIPE_WEBHOOK_URL. */
   webhookUrl?: string | undefined;
@@ -48,6 +53,7 @@ const SECTION_MS = 30_000;
 const FILEMAKER_MS = 90_000;
 const FAILED_JOBS_LOOKED_AT = 100;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** The queue board shows parked rows as failed jobs of these two: they are counted as rows. */
 const QUEUES_OF_ROWS: readonly string[] = ['stripe-events', 'filemaker-effects'];
 /** What the FileMaker check and other sections would tell twice. */
@@ -411,10 +417,16 @@ class Examination {
   }
 
   /** Named as the scheduler names them; one that is switched off in the configuration is not missed. */
-  #expectedSchedules(): string[] {
-    return this.#flows()
-      .flatMap(({ name, passes }) => passes.map((pass) => `reconcile-${name}-${pass.name}`))
-      .filter((id) => this.#config.schedules[id] !== 'off');
+  #expectedSchedules(): ScheduleExpected[] {
+    const { schedules, mode } = this.#config;
+    const ofFlows = this.#flows().flatMap(({ name, passes }) =>
+      passes.map((pass): ScheduleExpected => {
+        const id = `reconcile-${name}-${pass.name}`;
+        // Frequent ones say themselves how often they come.
+        return { id, everyMs: id in schedules || !('cron' in pass.schedule) ? null : DAY_MS };
+      }),
+    );
+    return [...ofFlows.filter(({ id }) => schedules[id] !== 'off'), ...roundsExpected(mode)];
   }
 
   #flows(): DoctorOptions['flows'] {

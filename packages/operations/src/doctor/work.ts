@@ -4,6 +4,13 @@ import { spell } from '../status-lines';
 import { wayOut } from '../ways-out';
 import { type Fault, fault, type Judged } from './fault';
 
+/** A schedule that a bridge at work must have. */
+export interface ScheduleExpected {
+  id: string;
+  /** How often it comes at least; null: the configuration gives it a pattern of its own, and nobody knows. */
+  everyMs: number | null;
+}
+
 /** A schedule as Redis holds it. */
 export interface ScheduleSeen {
   id: string;
@@ -18,8 +25,8 @@ export interface WorkFacts {
   closures: readonly Closure[];
   oldestUnfinishedSeconds: number;
   parked: { effects: number; events: number };
-  /** Ids of the schedules that the flows that are on must have. */
-  expected: readonly string[];
+  /** What the flows that are on, and the bridge itself, must have. */
+  expected: readonly ScheduleExpected[];
   /** Null where Redis could not be asked: that is told with Redis. */
   schedules: readonly ScheduleSeen[] | null;
   /** When each schedule last came to its end. */
@@ -35,6 +42,19 @@ const STUCK_MS = 120_000;
 /** A pass may take long, and may be missed once. */
 const LATE_TIMES = 3;
 const LATE_MS_LEAST = 900_000;
+const DAY_MS = 86_400_000;
+/** What comes once a day: one may be missed, and the next may take its time. */
+const DAILY_LATE_MS = 2 * DAY_MS + 7_200_000;
+/** After a start, what was missed while the bridge stood still is made up in this time. */
+const MAKE_UP_MS = 7_200_000;
+
+/** What comes back by the clock and belongs to no flow, as the scheduler makes it. */
+export const roundsExpected = (mode: 'live' | 'observe'): ScheduleExpected[] => [
+  { id: 'fetch-events', everyMs: 300_000 },
+  { id: 'close-day', everyMs: 60_000 },
+  { id: 'erase-bodies', everyMs: DAY_MS },
+  ...(mode === 'observe' ? [{ id: 'compare-observed', everyMs: DAY_MS }] : []),
+];
 
 /** Pure. */
 export function judgeWork(facts: WorkFacts): Judged {
@@ -85,28 +105,37 @@ function scheduleFaults(facts: WorkFacts, { workers, schedulers }: { workers: nu
   const { schedules, at } = facts;
   if (schedules === null) return [];
   // Without the processes the schedules stand still, and that is told already.
-  const missing = schedulers === 0 ? [] : facts.expected.filter((id) => !schedules.some((one) => one.id === id));
+  const missing = schedulers === 0 ? [] : facts.expected.filter(({ id }) => !schedules.some((one) => one.id === id));
   const stuck =
     workers === 0
       ? []
       : schedules.filter(({ nextAt }) => nextAt !== null && at.getTime() - nextAt.getTime() > STUCK_MS);
   const late = workers === 0 ? [] : schedules.filter((schedule) => isLate(schedule, facts));
-  const names = (some: readonly ScheduleSeen[]): string => some.map(({ id }) => id).join(', ');
+  const names = (some: readonly { id: string }[]): string => some.map(({ id }) => id).join(', ');
   return [
-    ...(missing.length === 0 ? [] : [fault('SCHEDULES_MISSING', missing.join(', '))]),
+    ...(missing.length === 0 ? [] : [fault('SCHEDULES_MISSING', names(missing))]),
     ...(stuck.length === 0 ? [] : [fault('SCHEDULE_STUCK', names(stuck))]),
     ...(late.length === 0 ? [] : [fault('SCHEDULE_LATE', names(late))]),
   ];
 }
 
-/** A schedule that never ran is late when the workers have lived long enough for it to have. */
-function isLate({ id, everyMs }: ScheduleSeen, { succeeded, living, at }: WorkFacts): boolean {
+/**
+ * By the clock of the queue, or by what is expected of it where it goes by a pattern. One that never ran is late when the
+ * workers have lived long enough for it to have.
+ */
+function isLate({ id, everyMs: seenMs }: ScheduleSeen, { expected, succeeded, living, at }: WorkFacts): boolean {
+  const everyMs = seenMs ?? expected.find((one) => one.id === id)?.everyMs ?? null;
   if (everyMs === null) return false;
-  const patienceMs = Math.max(LATE_MS_LEAST, LATE_TIMES * everyMs);
-  const since = succeeded.find(({ schedule }) => schedule === id)?.succeededAt ?? null;
+  const daily = everyMs >= DAY_MS;
+  const patienceMs = daily ? DAILY_LATE_MS : Math.max(LATE_MS_LEAST, LATE_TIMES * everyMs);
+  const since = succeeded.find(({ schedule }) => schedule === id)?.succeededAt.getTime() ?? Number.NEGATIVE_INFINITY;
   const workersSince = Math.min(
     ...living.filter(({ app }) => app === 'worker').map(({ startedAt }) => startedAt.getTime()),
   );
-  const from = Math.max(since?.getTime() ?? Number.NEGATIVE_INFINITY, workersSince);
+  // Of what comes once a day, workers that are restarted each day would never have lived long enough.
+  const from =
+    daily && since > Number.NEGATIVE_INFINITY
+      ? Math.max(since, workersSince - patienceMs + MAKE_UP_MS)
+      : Math.max(since, workersSince);
   return at.getTime() - from > patienceMs;
 }

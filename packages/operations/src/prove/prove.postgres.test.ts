@@ -5,6 +5,7 @@ import { createInbox } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { allMigrations } from '../migrations';
+import { readEffectsOfSession } from '../read-proof-tables';
 import { resolveEffect } from '../resolve-effect';
 import type { Proof } from './proof';
 import { isProofFine, proofPage } from './proof-page';
@@ -235,13 +236,14 @@ test("a person's word is told as a person's word, with what he did", async () =>
   ]);
 });
 
-test('a payment that could not be planned names the event that waits for a person', async () => {
+test('a payment that names no invoice is given one: the same next step as status and the runbook have', async () => {
   facts = [fact({ status: 'parked', parkedCode: 'NO_INVOICE_ID', parkedEvent: 'evt_1' })];
-  const row = await event({ state: 'parked', reason: 'The paid Checkout Session names no invoice' });
+  await event({ state: 'parked', reason: 'The paid Checkout Session names no invoice' });
   expect(await first()).toMatchObject({
     standing: 'parked',
-    next: `./bridge events show ${row}`,
-    sentence: `Invoice 18637: 180.00 USD paid 22 Nov 14:03, NOT applied: waits for a person because The paid Checkout Session names no invoice (NO_INVOICE_ID), next: ./bridge events show ${row}`,
+    next: './bridge replay cs_1 --invoice … --dry-run',
+    sentence:
+      'Invoice 18637: 180.00 USD paid 22 Nov 14:03, NOT applied: waits for a person because The paid Checkout Session names no invoice (NO_INVOICE_ID), next: ./bridge replay cs_1 --invoice … --dry-run',
   });
 });
 
@@ -319,4 +321,28 @@ test('a page shows what others wrote as text, whatever they wrote', async () => 
   expect(page).not.toMatch(/<script|\u202e/);
   expect(page).toContain('Invoice &lt;script&gt;alert(1)&lt;/script&gt;&quot; gnp.exe');
   expect(page).not.toMatch(/https?:\/\/|src=|@import|url\(/);
+});
+
+test('a FileMaker session is looked for through an index, and a word that is no session is not looked for at all', async () => {
+  await database.executor.execute(
+    sql`insert into effects.effects (kind, flow, key, title, target, subject, origin, state)
+        values ('test', 'invoices', 'invoice-paid:cs_many', 'Mark it paid', '{}'::jsonb, '{}'::jsonb, 'webhook', 'planned')`,
+  );
+  await database.executor.execute(
+    sql`insert into effects.attempts (effect_id, purpose, number, worker, claim_no, session_id)
+        select (select max(id) from effects.effects), 'send', n, 'w', n, (n % 500 + 1000) || '/' || n from generate_series(1, 20000) n`,
+  );
+  await database.executor.execute(sql`analyze effects.attempts`);
+  const look = (id: string) =>
+    database.transaction(async (tx) => {
+      const found = await readEffectsOfSession(tx, id);
+      const scans = await tx.execute(
+        sql`select seq_scan::int as read_whole, idx_scan::int > 0 as by_index from pg_stat_xact_user_tables where relid = 'effects.attempts'::regclass`,
+      );
+      return { found: found.length, ...scans.rows[0] };
+    });
+  expect(await look('1010')).toEqual({ found: 1, read_whole: 0, by_index: true });
+  expect(await look('1010/510')).toEqual({ found: 1, read_whole: 0, by_index: true });
+  expect(await look('101')).toMatchObject({ found: 0, read_whole: 0 });
+  for (const word of ['%', '1010/%', '1010_', "1010' or true"]) expect(await look(word)).toMatchObject({ found: 0 });
 });

@@ -179,7 +179,7 @@ export function entriesOfFinding(finding: ProofFinding): ProofEntry[] {
       at: finding.acceptedAt,
       what: 'finding',
       tone: 'note',
-      sentence: `Finding ${finding.id} may stay so, says ${finding.acceptedBy ?? 'a person'}: ${finding.acceptedWhy ?? ''}`,
+      sentence: `Finding ${finding.id} may stay so, says ${finding.acceptedBy ?? 'a person'}${finding.acceptedWhy === null ? '' : `: ${finding.acceptedWhy}`}`,
       details,
     });
   }

@@ -2,6 +2,7 @@ import type { AttemptSummary } from '@bridge/effects';
 import type { RecordedFact } from '@bridge/flow';
 import { z } from 'zod';
 import { moneyText } from '../money-text';
+import { nextForParkedEvent } from '../next-for-parked';
 import type { ProofEffect, ProofEvent } from '../read-proof-tables';
 import { timeText, type Verdict } from './proof';
 
@@ -71,7 +72,8 @@ export function verdictOf(facts: VerdictFacts): Verdict {
   if (effect === undefined) {
     const code = fact.parkedCode ?? 'NO_EFFECT';
     const reason = parkedEvent?.reason ?? (fact.parkedCode === null ? 'nothing was planned for it' : null);
-    const next = parkedEvent === undefined ? null : `./bridge events show ${parkedEvent.id}`;
+    const next =
+      parkedEvent === undefined ? null : nextForParkedEvent({ ...parkedEvent, reasonCode: code, objectId: fact.id });
     return say(
       'parked',
       `, NOT applied: waits for a person because ${because(reason, code)}${next === null ? '.' : `, next: ${next}`}`,
@@ -127,7 +129,7 @@ const EVENT_ENDS = {
 /** Of an event that no recorded payment belongs to. */
 export function verdictOfEvent(event: ProofEvent): Verdict {
   const why = event.reason ?? event.reasonCode;
-  const next = event.state === 'parked' ? `./bridge events show ${event.id}` : null;
+  const next = event.state === 'parked' ? nextForParkedEvent(event) : null;
   return {
     id: event.eventId,
     standing: event.state === 'parked' ? 'parked' : event.state === 'received' ? 'waiting' : 'nothing-owed',

@@ -1,4 +1,5 @@
-import type { ReplayOutcome, UnderWay } from './replay-plans';
+import type { UnderWay } from '../read-replay-tables';
+import type { ReplayOutcome } from './replay-items';
 
 export interface ItemEnd {
   outcome: ReplayOutcome;
@@ -20,7 +21,7 @@ const ended = (outcome: ReplayOutcome, code: string | null = null, reason: strin
 
 /** Pure: how an item that was sent has ended; undefined: it is still under way. `performs` is false with MODE=observe. */
 export function judgeOutcome(
-  { acts, event, effect, sentMs, attemptsBefore }: UnderWay,
+  { acts, verdict, event, effect, sentMs, attemptsBefore }: UnderWay,
   performs: boolean,
 ): ItemEnd | undefined {
   if (acts === 'send') {
@@ -29,6 +30,7 @@ export function judgeOutcome(
     if (event.state === 'received' || event.state === 'processing') return undefined;
     if (event.reasonCode === 'CHANGED_SINCE') return ended('changed-since', event.reasonCode, event.reason);
     if (event.state === 'parked') return ended('parked', event.reasonCode, event.reason);
+    if (verdict === 'by-hand' && event.state === 'processed') return ended('recorded');
     if (effect === null) return ended('not-sent', event.reasonCode, event.reason);
     // Another event has planned it meanwhile: how that one ends is told, but the work was not ours.
     if (event.state === 'ignored' && effect.state === 'done') return ended('already-applied', event.reasonCode);
@@ -45,7 +47,9 @@ export function judgeOutcome(
       return ended('not-sent', 'CANCELLED', 'A person decided that it shall not happen');
     default:
       if (!performs) return ended('observed', 'MODE_OBSERVE', 'With MODE=observe it is recorded and not sent');
-      return sentMs > WAITS_MS && !effect.inHand && (effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED)
+      return sentMs > WAITS_MS &&
+        !effect.inHand &&
+        (effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED || verdict === 'changes-invoice')
         ? ended('on-its-way', effect.reasonCode, effect.reason)
         : undefined;
   }

@@ -2,7 +2,7 @@ import type { Database } from '@bridge/database';
 import { auditedTransaction } from '../audit';
 import { readProcesses } from '../read-engine-tables';
 import type { Asked } from '../resolve-effect';
-import { insertReplayPlan, lockReplayPlan, moveReplay, type ReplayArgs, type ReplayPlan } from './replay-plans';
+import { insertReplayPlan, lockReplayPlan, moveReplay, type ReplayArgs, type ReplayPlan } from './replay-plan';
 
 /** A plan shown longer ago is made anew: what it rests on is stale, and its bytes are erased. */
 export const REPLAY_PLAN_HOURS = 24;
@@ -32,7 +32,7 @@ export function askReplay(database: Database, args: ReplayArgs, { by, why }: Ask
     (tx) => insertReplayPlan(tx, { askedBy: by, why, args }),
     (id) => ({
       outcome: 'done',
-      detail: `plan ${id}${args.invoice === undefined ? '' : `, given invoice ${args.invoice}`}${args.override === true ? ', override' : ''}`,
+      detail: `plan ${id}${args.invoice === undefined ? '' : `, given invoice ${args.invoice}`}${args.override === true ? ', override' : ''}${args.byHand === true ? ', by hand' : ''}`,
     }),
   );
 }
@@ -49,13 +49,11 @@ export const sendReplay = (database: Database, id: string, asked: Asked): Promis
     return undefined;
   });
 
-/** Nothing of it is sent. A plan that is being sent goes on: what is under way cannot be taken back. */
+/** Nothing of it is sent. A plan of which something was sent goes on: what is under way cannot be taken back. */
 export const cancelReplay = (database: Database, id: string, asked: Asked): Promise<ReplayMove> =>
   move(database, id, asked, 'cancel', ({ state }) => {
     if (state === 'cancelled') return 'as-it-is';
-    return state === 'sending' || state === 'finished'
-      ? refused('REPLAY_OVER', `Replay ${id} is ${state}.`)
-      : undefined;
+    return state === 'finished' ? refused('REPLAY_OVER', `Replay ${id} is ${state}.`) : undefined;
   });
 
 /** A plan that failed goes on where it was; one that is under way goes on by itself. */
@@ -89,7 +87,10 @@ function move(
       if (objected === 'as-it-is') return { kind: 'moved', plan };
       if (objected !== undefined) return objected;
       await moveReplay(tx, id, kind === 'send' ? { kind, by, why } : { kind });
-      return { kind: 'moved', plan: (await lockReplayPlan(tx, id)) ?? plan };
+      const moved = (await lockReplayPlan(tx, id)) ?? plan;
+      if (kind === 'cancel' && moved.state === 'sending')
+        return refused('REPLAY_OVER', `Replay ${id} is being sent: what is under way cannot be taken back.`);
+      return { kind: 'moved', plan: moved };
     },
     (value) =>
       value.kind === 'refused'

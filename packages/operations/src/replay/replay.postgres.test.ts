@@ -7,34 +7,32 @@ import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { listAudit } from '../audit';
 import { allMigrations } from '../migrations';
+import { itemsUnderWay, readReplayBodies } from '../read-replay-tables';
 import { askReplay, cancelReplay, REPLAY_PLAN_HOURS, resumeReplay, sendReplay } from './order-replay';
+import { findReplayOrder, replayEventId } from './replay-event';
 import {
   addReplayItems,
   addUnfoundWord,
-  eraseReplayBodies,
-  failReplay,
-  findReplayOrder,
-  findReplayPlan,
-  finishReplay,
   itemsToLook,
   itemsToSend,
-  itemsUnderWay,
-  listReplayItems,
+  type ReplayLook,
+  type ReplayWork,
+  settleItem,
+  storeLooks,
+} from './replay-items';
+import {
+  failReplay,
+  findReplayPlan,
+  finishReplay,
   markCollected,
   markReady,
   type ReplayArgs,
-  type ReplayLook,
   type ReplayPlan,
-  type ReplayWork,
-  readReplayBodies,
-  readReplayProgress,
   replayDuty,
-  replayEventId,
-  settleItem,
-  storeLooks,
   takeUntouchedReplays,
-} from './replay-plans';
+} from './replay-plan';
 import { sendReplayItem } from './send-item';
+import { eraseReplayBodies, listReplayItems, readReplayProgress } from './show-replay';
 
 let database: Database;
 let drop: () => Promise<void>;
@@ -253,6 +251,19 @@ test("a payment is sent once, by whoever comes first, as an operator's event wit
     },
   ]);
   expect(await itemsToSend(database.executor, plan.id, 10)).toEqual([]);
+});
+
+test('a plan that is sent but of which nothing has gone yet can be given up, and then nothing goes', async () => {
+  const { plan, items } = await sending(['cs_1', 'cs_2']);
+  expect(await cancelReplay(database, plan.id, asked)).toMatchObject({ kind: 'moved', plan: { state: 'cancelled' } });
+  for (const item of items) expect(await sendReplayItem(parts(), plan, item)).toBe(undefined);
+  expect(await rows(database.executor, sql`select 1 from inbox.events`)).toEqual([]);
+  const other = await sending(['cs_3', 'cs_4']);
+  const [first] = other.items;
+  if (first === undefined) throw new Error('nothing to send');
+  await sendReplayItem(parts(), other.plan, first);
+  expect(await cancelReplay(database, other.plan.id, asked)).toMatchObject({ code: 'REPLAY_OVER' });
+  expect(await stands(other.plan.id)).toMatchObject({ state: 'sending' });
 });
 
 test('the order behind an event is found by exactly its id; no other id has one', async () => {

@@ -1,10 +1,12 @@
-import type { Database } from '@bridge/database';
+import type { Database, Executor } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
 import type { Inbox } from '@bridge/inbox';
 import { auditedTransaction } from '../audit';
 import { lockEffect } from '../read-engine-tables';
 import { mayGoOn, whyAlone } from '../resolve-effect';
-import { markSent, type ReplayPlan, type ReplayWork, replayEventId, settleItem } from './replay-plans';
+import { replayEventId } from './replay-event';
+import { markSent, type ReplayWork, settleItem } from './replay-items';
+import type { ReplayPlan } from './replay-plan';
 
 /** What wants a job now; undefined: it was skipped, or another process has sent it. */
 export type SentItem = { kind: 'event'; id: string; eventId: string } | { kind: 'effect'; id: string };
@@ -18,11 +20,15 @@ export function sendReplayItem(
   plan: ReplayPlan,
   item: ReplayWork,
 ): Promise<SentItem | undefined> {
-  return item.acts === 'release' ? releaseEffect(parts.database, plan, item) : recordEvent(parts, item);
+  return item.acts === 'release' ? releaseEffect(parts.database, plan, item) : recordEvent(parts, plan, item);
 }
+
+/** What a person changes about a payment that stands; its effect's history tells who and why. */
+const CORRECTS: ReadonlySet<ReplayWork['verdict']> = new Set(['changes-invoice', 'by-hand']);
 
 function recordEvent(
   { database, inbox }: { database: Database; inbox: Inbox },
+  plan: ReplayPlan,
   item: ReplayWork,
 ): Promise<SentItem | undefined> {
   const eventId = replayEventId(item);
@@ -33,7 +39,7 @@ function recordEvent(
     livemode: item.livemode,
     data: { object: item.object },
   };
-  return database.transaction(async (tx) => {
+  const record = async (tx: Executor): Promise<SentItem | undefined> => {
     if (!(await markSent(tx, item.id))) return undefined;
     const [stored] = await inbox.record(
       [
@@ -54,7 +60,20 @@ function recordEvent(
       tx,
     );
     return stored === undefined ? undefined : { kind: 'event', id: stored.id, eventId };
-  });
+  };
+  if (!CORRECTS.has(item.verdict) || item.effectId === null) return database.transaction(record);
+  return auditedTransaction(
+    database,
+    { who: plan.askedBy, action: 'effect.correct', object: `effect:${item.effectId}`, why: plan.why },
+    record,
+    (sent) =>
+      sent === undefined
+        ? { outcome: 'refused', detail: 'SENT_BEFORE' }
+        : {
+            outcome: 'done',
+            detail: `${item.verdict}: invoice ${item.invoiceId ?? '?'}, ordered by replay ${plan.id}`,
+          },
+  );
 }
 
 type Release = SentItem | 'changed since' | 'sent before' | { kind: 'refused'; code: string; reason: string };

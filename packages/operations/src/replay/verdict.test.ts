@@ -1,8 +1,9 @@
 import type { EffectPlan } from '@bridge/effects';
 import type { FlowPreview } from '@bridge/flow';
 import fc from 'fast-check';
+import type { UnderWay } from '../read-replay-tables';
 import { judgeOutcome } from './judge-outcome';
-import type { UnderWay } from './replay-plans';
+
 import { judgeReplay, type ReplayFacts, type StandingEffect, VERDICTS } from './verdict';
 
 const RECOVER_FROM = new Date('2026-11-01T00:00:00Z');
@@ -49,6 +50,8 @@ const facts = (rest: Partial<ReplayFacts> = {}): ReplayFacts => ({
 const releases = { kind: 'releases' } as const;
 const refused = { kind: 'refused', code: 'EFFECT_NEEDS_DECISION', reason: 'decide it alone' } as const;
 const nothing = { plans: [], unsent: [] };
+const refusal = (reasonCode: string) => ({ reasonCode, reason: 'no', refusesOrder: true }) as const;
+const changing = () => preview({ plans: [{ ...plan(), replaces: { attempts: 0, what: 'invoice 2' } }] });
 
 test.each<[string, ReplayFacts, string, string | null, string | null]>([
   ['nothing stands and nothing ran', facts(), 'would-apply', 'send', null],
@@ -166,6 +169,55 @@ test.each<[string, ReplayFacts, string, string | null, string | null]>([
     'NOT_PAID',
   ],
   ['nothing is told', facts({ preview: preview() }), 'nothing-due', null, 'NOTHING_DUE'],
+  [
+    'another payment has settled the given invoice',
+    facts({ preview: preview({ ignored: refusal('SECOND_PAYMENT_OF_INVOICE') }) }),
+    'second-payment',
+    null,
+    'SECOND_PAYMENT_OF_INVOICE',
+  ],
+  [
+    'it is applied, and the given invoice is another one',
+    facts({
+      preview: preview({ ignored: refusal('APPLIED_TO_ANOTHER') }),
+      standing: standing({ state: 'done', verified: true }),
+    }),
+    'refused',
+    null,
+    'APPLIED_TO_ANOTHER',
+  ],
+  ['its invoice changes', facts({ preview: changing(), standing: standing({}) }), 'changes-invoice', 'send', null],
+  [
+    'its invoice changes and FileMaker is away: it is asked before anything runs',
+    facts({ preview: changing(), standing: standing({}), log: 'unasked' }),
+    'changes-invoice',
+    'send',
+    'UNASKED',
+  ],
+  [
+    'its invoice cannot change: the log has it',
+    facts({ preview: changing(), standing: standing({}), log: 'done' }),
+    'refused',
+    null,
+    'LOG_SAYS_DONE',
+  ],
+  [
+    'its invoice cannot change: the log has begun with it',
+    facts({ preview: changing(), standing: standing({}), log: 'not-done' }),
+    'refused',
+    null,
+    'LOG_NOT_DONE',
+  ],
+  [
+    'FileMaker was put right by hand',
+    facts({
+      preview: preview({ byHand: { reasonCode: 'BY_HAND', reason: 'moved' } }),
+      standing: standing({ state: 'done', verified: true }),
+    }),
+    'by-hand',
+    'send',
+    'BY_HAND',
+  ],
 ])('%s', (_case, given, verdict, acts, code) => {
   expect(judgeReplay(given)).toMatchObject({ verdict, acts, reasonCode: code });
 });
@@ -232,6 +284,7 @@ test('nothing is said to apply that FileMaker has, that is parked, or that a per
 const underWay = (rest: Partial<UnderWay> = {}): UnderWay => ({
   id: '1',
   acts: 'send',
+  verdict: 'would-apply',
   attemptsBefore: 0,
   objectId: 'cs_1',
   sentMs: 1_000,
@@ -284,6 +337,20 @@ test.each<[string, UnderWay, string | undefined]>([
     'FileMaker is away for long: its place is not given to another',
     underWay({ sentMs: 60_000, effect: effect('planned', { reasonCode: 'FILEMAKER_AWAY' }) }),
     undefined,
+  ],
+  [
+    'FileMaker is away for long, and its invoice is changed all the same',
+    underWay({
+      verdict: 'changes-invoice',
+      sentMs: 60_000,
+      effect: effect('planned', { reasonCode: 'FILEMAKER_AWAY' }),
+    }),
+    'on-its-way',
+  ],
+  [
+    'our books follow what was done by hand: nothing was sent',
+    underWay({ verdict: 'by-hand', effect: effect('done', { attempts: 0 }) }),
+    'recorded',
   ],
 ])('of a payment that was sent: %s', (_case, item, outcome) => {
   expect(judgeOutcome(item, true)?.outcome).toBe(outcome);

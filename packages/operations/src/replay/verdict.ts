@@ -1,13 +1,16 @@
-import type { EffectState } from '@bridge/effects';
+import type { EffectPlan, EffectState } from '@bridge/effects';
 import type { FlowPreview } from '@bridge/flow';
 
 /**
  * What a replay of one payment would come to. `older`: as `would-apply`, with money from before `RECONCILE_FROM`, which
- * only a person's command may run.
+ * only a person's command may run. `changes-invoice`: it is recorded for another invoice, and goes to the given one instead.
+ * `by-hand`: only our records would follow what was done in FileMaker by hand.
  */
 export const VERDICTS = [
   'would-apply',
   'older',
+  'changes-invoice',
+  'by-hand',
   'already-applied',
   'second-payment',
   'parked',
@@ -58,6 +61,7 @@ export interface ReplayFacts {
 }
 
 const SECOND_PAYMENT = 'second-payment';
+const SECOND_PAYMENT_OF_INVOICE = 'SECOND_PAYMENT_OF_INVOICE';
 const RECORD_LOCKED = 'FILEMAKER_RECORD_LOCKED';
 
 const judged = (
@@ -70,6 +74,13 @@ const judged = (
 /** Pure: what a person is told about a payment, and what sending the plan will do with it. */
 export function judgeReplay(facts: ReplayFacts): ReplayVerdict {
   const { preview, standing } = facts;
+  if (preview.ignored?.refusesOrder === true) {
+    const { reasonCode, reason } = preview.ignored;
+    return judged(reasonCode === SECOND_PAYMENT_OF_INVOICE ? 'second-payment' : 'refused', null, reasonCode, reason);
+  }
+  if (preview.byHand !== undefined) return judged('by-hand', 'send', preview.byHand.reasonCode, preview.byHand.reason);
+  const [first] = preview.plans;
+  if (first?.replaces !== undefined) return judgeChange(first, facts.log);
   if (standing !== undefined) return judgeStanding(standing, facts.log);
   const [plan] = preview.plans;
   if (plan !== undefined) return judgeNew(plan.parked, facts);
@@ -80,6 +91,25 @@ export function judgeReplay(facts: ReplayFacts): ReplayVerdict {
   if (ignored !== undefined) return judged('refused', null, ignored.reasonCode, ignored.reason);
   if (preview.about?.moved === false) return judged('not-paid', null, 'NOT_PAID', 'No money has come for it yet');
   return judged('nothing-due', null, 'NOTHING_DUE', 'It is recorded only; no script is run for it');
+}
+
+/** The number may change only while it is sure that nothing has run under the other one. */
+function judgeChange({ parked, subject, replaces }: EffectPlan, log: LogWord): ReplayVerdict {
+  const what = replaces?.what ?? 'another invoice';
+  if (log === 'done')
+    return judged('refused', null, 'LOG_SAYS_DONE', `FileMaker's log says that it has run, for ${what}`);
+  if (log === 'not-done')
+    return judged('refused', null, 'LOG_NOT_DONE', `FileMaker's log has begun with it, for ${what}`);
+  const then =
+    parked !== undefined
+      ? `. It then waits for your decision: ${parked.reason}`
+      : log === 'no-log'
+        ? '. FileMaker keeps no log that could be asked: it then waits for your word'
+        : log === 'unasked'
+          ? '. FileMaker could not be asked just now; it is asked before anything runs'
+          : '';
+  const reason = `Nothing was done for ${what}; it goes to invoice ${subject.invoiceId ?? '?'} instead${then}`;
+  return judged('changes-invoice', 'send', parked?.reasonCode ?? (log === 'unasked' ? 'UNASKED' : null), reason);
 }
 
 function judgeStanding(standing: StandingEffect, log: LogWord): ReplayVerdict {

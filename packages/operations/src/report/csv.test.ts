@@ -28,14 +28,19 @@ function readCsv(text: string): string[][] {
   return lines;
 }
 
-const rough = fc.string({ unit: fc.constantFrom('a', ',', '"', '\r', '\n', '=', '+', '-', '@', '\t', ' ', 'ü') });
+const rough = fc.string({
+  unit: fc.constantFrom('a', ',', ';', '"', '\r', '\n', '=', '+', '-', '@', '\t', ' ', 'ü', '＝'),
+});
 
 test('every cell comes back as it was, and none that is text begins like a formula', () => {
   fc.assert(
     fc.property(fc.array(fc.array(rough, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 5 }), (rows) => {
       const read = readCsv(rows.map(csvLine).join(''));
-      expect(read.map((line) => line.map((cell) => cell.replace(/^'(?=[=+\-@\t\r])/, '')))).toEqual(rows);
+      expect(read.map((line) => line.map((cell) => cell.replace(/(?<=^|[;|\t\r\n])'/g, '')))).toEqual(rows);
       expect(read.flat().some((cell) => /^[=+\-@\t\r]/.test(cell))).toBe(false);
+      // Nor where a spreadsheet begins cells at semicolons or tabs, whatever the quotes say.
+      const cells = rows.map((row) => csvLine(row).split(/[;\t\r\n]/)).flatMap((parts) => parts.slice(1));
+      expect(cells.some((cell) => /^ *[=+\-@＝]/.test(cell))).toBe(false);
     }),
   );
 });

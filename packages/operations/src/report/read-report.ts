@@ -41,7 +41,7 @@ export interface Report {
   rows: ReportRow[];
   /** By currency. */
   totals: CurrencyFigures[];
-  /** Days of the time that are closed, and days that are not. */
+  /** Days of the time that are closed, and days up to today that are not. */
   closedDays: number;
   openDays: number;
 }
@@ -119,11 +119,15 @@ async function openSpans({
   return spans;
 }
 
+async function clockOf(database: Database): Promise<Date> {
+  const clock = await oneRow<{ now: string }>(database.executor, sql`select clock_timestamp() as now`);
+  return new Date(clock?.now ?? Date.now());
+}
+
 async function* openMoves(options: ReportOptions): AsyncIterable<ReportedMove[]> {
   const { database, flows, timeZone } = options;
   const { executor } = database;
-  const clock = await oneRow<{ now: string }>(executor, sql`select clock_timestamp() as now`);
-  const now = new Date(clock?.now ?? Date.now());
+  const now = await clockOf(database);
   for (const { from, to, day, late } of await openSpans(options)) {
     const window = { day, timeZone, since: from, until: to, writtenSince: from, closedAt: now };
     const entries = await gatherEntries(executor, flows, window);
@@ -179,9 +183,10 @@ export async function readReport(
   const days = [...byDay].sort(([a], [b]) => (a < b ? -1 : 1));
   const ends = await readEnds(options.database.executor);
   let [closedDays, openDays] = [0, 0];
+  const today = dayOf(await clockOf(options.database), timeZone);
   for (let day = since; day <= until; day = addDays(day, 1)) {
     if (ends !== undefined && day >= ends.first.day && day <= ends.last.day) closedDays += 1;
-    else openDays += 1;
+    else if (day <= today) openDays += 1;
   }
   return {
     since,

@@ -3,6 +3,9 @@ import { playRecording } from '../play-recording';
 import { playFileMakerSimulator } from '../play-simulator';
 import { answersOf, type Report } from '../run-suite';
 
+// A whole suite is played first; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 let recorded: Report;
 const lines: string[] = [];
 

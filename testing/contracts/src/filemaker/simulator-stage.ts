@@ -48,7 +48,7 @@ export function createFileMakerSimulatorStage(control: Control): Stage {
     return requests.total;
   };
   const until = async (query: string): Promise<void> => {
-    const { reached } = await control<{ reached: boolean }>('GET', `/wait?${query}&timeoutMs=10000`);
+    const { reached } = await control<{ reached: boolean }>('GET', `/wait?${query}&timeoutMs=60000`);
     if (!reached) throw new CannotArrange(`the simulator did not reach ${query}`);
   };
 

@@ -49,7 +49,7 @@ export const SWITCH_SETTINGS: readonly SwitchSetting[] = [
   ...choice('oversizeRequestLine', 'nothing', '414'),
   ...choice('contentTypeWithCharset', 'accepted', 'refused'),
   setting('proxyReadTimeoutMs', null, 'the answer comes'),
-  setting('proxyReadTimeoutMs', 1_500, 'the web server gives up'),
+  setting('proxyReadTimeoutMs', 3_500, 'the web server gives up'),
   ...choice('uniqueUnderSimultaneousCommits', 'strict', 'racy'),
   ...choice('entryModeScriptBypassesAlwaysValidate', false, true),
   ...choice('plainScriptLeavesRecordOpen', false, true),

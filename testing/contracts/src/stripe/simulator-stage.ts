@@ -24,7 +24,7 @@ export function createStripeSimulatorStage(control: Control, restrictedKey: stri
     'a sale that nobody has paid yet': () => sell({ open: true }),
     'a refund': async () => control('POST', `/sales/${(await sell()).sessionId}/refund`, { amount: 100 }),
     'a dispute': async () => control('POST', `/sales/${(await sell()).sessionId}/dispute`, {}),
-    'a limit on calls': () => control('POST', '/settings', { rateLimits: { globalPerSecond: 25 } }),
+    'a limit on calls': () => control('POST', '/settings', { rateLimits: { globalPerSecond: 5 } }),
     'the secret is rolled': ({ endpoint, webhookSecret }) =>
       control('POST', `/endpoints/${String(endpoint)}`, { secrets: [webhookSecret, 'whsec_theNewOne'] }),
   };

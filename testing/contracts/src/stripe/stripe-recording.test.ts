@@ -3,11 +3,14 @@ import { playRecording } from '../play-recording';
 import { playStripeSimulator } from '../play-simulator';
 import { answersOf, type Report } from '../run-suite';
 
+// A whole suite is played first; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
 let recorded: Report;
 const lines: string[] = [];
 
 beforeAll(async () => {
-  const simulator = createStripeSimulator({ seed: 7, delivery: { retryDelaysMs: [1_100], timeoutMs: 2_500 } });
+  const simulator = createStripeSimulator({ seed: 7, delivery: { retryDelaysMs: [1_100], timeoutMs: 5_000 } });
   const { url } = await simulator.listen();
   try {
     recorded = await playStripeSimulator({ url, run: 'contract-1', record: (line) => lines.push(line) });

@@ -2,7 +2,10 @@ import { createStripeSimulator, type PartialSettings } from '@bridge/stripe-simu
 import { playStripeSimulator } from '../play-simulator';
 import { answersOf, type Report } from '../run-suite';
 
-const RETRIES = { retryDelaysMs: [1_100], timeoutMs: 2_500 };
+// A whole suite a test; minutes on a machine that is busy with other things.
+jest.setTimeout(300_000);
+
+const RETRIES = { retryDelaysMs: [1_100], timeoutMs: 5_000 };
 
 /** What is alike is played once. */
 const played = new Map<string, Promise<Report>>();

@@ -100,7 +100,7 @@ describe('a kit script', () => {
   test('two sessions with one key at the same instant: one runs, the other meets the lock', async () => {
     const { caller, token } = await setup({ holdScripts: 'before-commit' });
     const first = caller.script(token, paymentOf('18637'));
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     expect(kitAnswer(await caller.script(await caller.token(), paymentOf('18637')))).toMatchObject({
       code: 301,
       ran: false,
@@ -145,7 +145,7 @@ describe('a kit script', () => {
   test('without transactions a cut script leaves a started row, which the next run reports', async () => {
     const { caller, token } = await setup({ kitTransactions: false, holdScripts: 'before-commit' });
     const run = caller.script(token, paymentOf('18637')).catch((error: Error) => error.message);
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     await caller.control('POST', '/restart', { scripts: 'cut' });
     expect(await run).toBe('fetch failed');
     await caller.control('POST', '/settings', { holdScripts: 'none' });
@@ -179,7 +179,7 @@ describe('a kit script', () => {
       caller.script(token, paymentOf('18637', 'k')),
       caller.script(await caller.token(), paymentOf('2', 'k')),
     ];
-    await caller.simulator.books.waitFor({ running: 2 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 2 }, 30_000);
     await caller.control('POST', '/clock', { advanceMs: 10 });
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     await Promise.all(runs);
@@ -194,7 +194,7 @@ describe('a kit script', () => {
       caller.script(token, paymentOf('18637', 'k')),
       caller.script(await caller.token(), paymentOf('2', 'k')),
     ];
-    await caller.simulator.books.waitFor({ running: 2 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 2 }, 30_000);
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     const codes = (await Promise.all(runs)).map((answer) => kitAnswer(answer).code);
     expect(codes.map(String).sort()).toEqual(['0', 'KEY_CONFLICT']);
@@ -305,7 +305,7 @@ describe('the script endpoint', () => {
   test('above scriptSessionsMax a script is refused with 812 and does not run', async () => {
     const { caller, token } = await setup({ scriptSessionsMax: 1, holdScripts: 'before-commit' });
     const first = caller.script(token, paymentOf('18637'));
-    await caller.simulator.books.waitFor({ running: 1 }, 5_000);
+    await caller.simulator.books.waitFor({ running: 1 }, 30_000);
     expect((await caller.script(await caller.token(), paymentOf('18637'))).code).toBe('812');
     await caller.control('POST', '/settings', { holdScripts: 'none' });
     expect((await first).code).toBe('0');
