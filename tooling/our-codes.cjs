@@ -304,6 +304,58 @@ const ourCodes = [
         'Another effect of the same invoice is on its way, because a person released this one meanwhile. Nothing was sent.',
         nothing,
       ],
+      REPLAY_ORDER_GONE: [
+        'The replay that ordered this event is not there any more, so nothing says what was to be sent. Nothing was sent.',
+        'Order it anew: `./bridge replay … --dry-run`.',
+      ],
+      DONE_BEFORE_CORRECTION: [
+        'FileMaker’s log shows that the script ran for this payment before its invoice was corrected here.',
+        'Look in FileMaker which invoice it was applied to, put that right there, and end the effect with a person’s word.',
+      ],
+      HANDOFF_OLD: [
+        'In FileMaker lies a hand-off record of this payment with the invoice from before the correction; it is never run.',
+        'Delete that record in FileMaker, then release the effect.',
+      ],
+      SECOND_PAYMENT_OF_INVOICE: [
+        'Another payment has settled the invoice that was given. Nothing was sent.',
+        'Check the number. If both payments are meant for it: `--override --why`.',
+      ],
+      NOTHING_TO_RECORD: [
+        'There is nothing settled in FileMaker that could be recorded by hand.',
+        'Give the number without `--by-hand`.',
+      ],
+      RECORDED_FOR_ANOTHER: [
+        'The payment is recorded for another invoice than the one that was given.',
+        'To change it, say why: `--why`.',
+      ],
+      BY_HAND: [
+        'A person has put it right in FileMaker by hand, and the bridge has recorded the other invoice.',
+        'Nothing.',
+      ],
+      EFFECT_GONE: [
+        'The payment is recorded, and the effect that belongs to it is not there.',
+        'Look at its timeline; a database restored in part can look like this.',
+      ],
+      APPLIED_TO_ANOTHER: [
+        'FileMaker has applied the payment to another invoice already; no second script is run.',
+        'Put it right in FileMaker by hand, then record it with `--by-hand --why`.',
+      ],
+      CANCELLED_FOR_ANOTHER: [
+        'A person has cancelled the effect of this payment; it is not taken up again.',
+        'Put it right in FileMaker by hand, then record it with `--by-hand --why`.',
+      ],
+      ON_ITS_WAY_TO_ANOTHER: [
+        'The effect is in hand, being sent, or being asked about at this moment, for the invoice from before.',
+        'Try again in a minute.',
+      ],
+      MAY_HAVE_RUN: [
+        'It was sent for another invoice, and may have run in FileMaker.',
+        'Look in FileMaker, end the effect with a person’s word, then give the number again.',
+      ],
+      PAYMENT_RACED: [
+        'Two events about one payment were decided in the same moment; nothing of this one was kept.',
+        'Nothing: it is read again by itself.',
+      ],
       CHANGED_SINCE: [
         'What would be sent now is not what the plan had shown. Nothing was sent.',
         'Plan anew: `./bridge replay … --dry-run`.',
