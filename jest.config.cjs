@@ -21,6 +21,7 @@ module.exports = {
     ],
   },
   moduleNameMapper,
+  setupFiles: ['<rootDir>/tooling/jest-property-seed.cjs'],
   globalSetup: '<rootDir>/tooling/jest-global-setup.cjs',
   globalTeardown: '<rootDir>/tooling/jest-global-teardown.cjs',
   testTimeout: 180_000,

@@ -14,6 +14,8 @@ test.each([
   ['[bad](//evil.example)', '<p>[bad](//evil.example)</p>'],
   ['[bad](http://evil.example)', '<p>[bad](http://evil.example)</p>'],
   ['![bad](https://evil.example/x.png)', '<p>!<a href="https://evil.example/x.png">bad</a></p>'],
+  // A link without an address is one to the page itself.
+  ['[]()', '<p><a href=""></a></p>'],
   ['<b>&"</b>', '<p>&lt;b&gt;&amp;&quot;&lt;/b&gt;</p>'],
   ['`<script>`', '<p><code>&lt;script&gt;</code></p>'],
   ['', ''],
@@ -45,7 +47,7 @@ test('whatever is written, no markup of the writer comes through, and it ends', 
       expect(text).not.toContain('<img');
       expect(
         text.replace(
-          /<\/?(?:h[1-6]|p|ul|ol|li|pre|code|strong|em|blockquote|a(?: href="(?:https:\/\/|\/)[^"]*")?)>|<(?:hr|br) \/>|<ol start="\d+">|<code class="language-[^"<>]*">/g,
+          /<\/?(?:h[1-6]|p|ul|ol|li|pre|code|strong|em|blockquote|a(?: href="(?:(?:https:\/\/|\/)[^"]*)?")?)>|<(?:hr|br) \/>|<ol start="\d+">|<code class="language-[^"<>]*">/g,
           '',
         ),
       ).not.toMatch(/[<>]/);

@@ -407,7 +407,7 @@ async function lane(runs: number, seed: number | undefined, onRun: () => void): 
 test(
   'in every history of leases, crashes, lost answers, flushes, failovers, restarts and clock steps the cap holds, no token has two holders, and no session is lost for good',
   async () => {
-    const base = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 30));
+    const base = Number(process.env.SEED ?? fc.readConfigureGlobal().seed ?? Math.floor(Math.random() * 2 ** 30));
     let lived = 0;
     const onRun = () => {
       lived += 1;
