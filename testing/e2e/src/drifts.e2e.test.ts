@@ -16,8 +16,11 @@ const WITHIN_MS = 300_000 + SESSIONS * 6;
 const LOOK_EVERY_MS = 20;
 const PAGE = 100;
 const KEYS_PER_FIND = 50;
-/** What a pass may hold more at its end than at its middle; a hundred Sessions with their charges are less than one. */
-const HEAP_GROWTH_MAX_MB = 40;
+/**
+ * A worker that needs more ends at once. A hundred Sessions with their charges are less than one of them, and a hundred
+ * thousand would be five hundred: whoever keeps them does not live through the full form.
+ */
+const OLD_SPACE_MAX_MB = 128;
 
 let stand: BridgeStand | undefined;
 afterEach(async () => {
@@ -127,11 +130,14 @@ async function look(on: BridgeStand, { since, until }: Planting): Promise<Told['
 }
 
 test(
-  'drifts of every class among many Sessions: each found with its class and money, none invented, at the least cost, though the worker is killed three times',
+  'drifts of every class among many Sessions: each found with its class and money, none invented, at the least cost in calls and in memory, though the worker is killed three times',
   async () => {
     expect(DRIFTS).toBeGreaterThanOrEqual(DRIFT_CLASSES.length);
     // One for each kill and one that is left: nobody waits for a start here, however long it takes.
-    stand = await startBridge({ workers: 1 + KILLS, env: { RECONCILE_FROM: '2020-01-01T00:00:00Z' } });
+    stand = await startBridge({
+      workers: 1 + KILLS,
+      env: { RECONCILE_FROM: '2020-01-01T00:00:00Z', NODE_OPTIONS: `--max-old-space-size=${OLD_SPACE_MAX_MB}` },
+    });
     const on = stand;
     const planting = await plantDrifts(on, { sessions: SESSIONS, drifts: DRIFTS });
     expect(new Set(planting.drifts.map((drift) => drift.class))).toEqual(new Set(DRIFT_CLASSES));
@@ -165,11 +171,6 @@ test(
       expect(calls.finds).toBeLessThanOrEqual(
         Math.ceil(listed / KEYS_PER_FIND) + planting.unknownAtStripe + 2 * KILLS + 2,
       );
-      const half = heaps.slice(Math.floor(heaps.length / 2));
-      expect(Math.max(...half) - Math.max(...heaps.slice(0, heaps.length - half.length))).toBeLessThan(
-        HEAP_GROWTH_MAX_MB,
-      );
-
       await on.stripe.ask('DELETE', '/trouble');
       const again = await look(on, planting);
       expect(again).toMatchObject({ state: 'finished', listed, checked: listed, found: DRIFTS });
