@@ -188,7 +188,9 @@ also possible while an effect is unknown. "Reprocess" is \`./bridge events repro
 
 if (require.main === module) {
   require('./require-typescript.cjs');
-  writePage(page, errorPage(require('../packages/filemaker-client/src/error-codes.ts')));
+  const { FILEMAKER_CODE_TABLE } = require('../packages/filemaker-client/src/error-codes.ts');
+  const judge = require('../packages/filemaker-client/src/judge-failure.ts');
+  writePage(page, errorPage({ FILEMAKER_CODE_TABLE, ...judge }));
 }
 
 module.exports = { errorPage, haltAdvice, page, scriptHalts };

@@ -53,8 +53,8 @@ export interface InvoicesRecovery {
     window: { since: Date; until: Date; olderThan?: string | undefined },
   ): AsyncIterable<readonly unknown[]>;
   /**
-   * Checkout Sessions whose delayed payment has come to its end since then, as Stripe's list of events says: their webhook
-   * is on its way. Empty where that cannot be told.
+   * Checkout Sessions whose delayed payment has come to its end since then, and PaymentIntents that have succeeded, as Stripe's
+   * list of events says: their webhook is on its way. Empty where that cannot be told.
    */
   announcedSince(since: Date): Promise<ReadonlySet<string>>;
   /** The newest hundred refunds of a payment. */

@@ -1,6 +1,6 @@
 // docker compose for one chaos run: a project of its own, ports that are free, settings made anew.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -26,11 +26,16 @@ export class ComposeStack {
     };
   }
 
-  /** Throws away what an earlier run left. */
-  async prepare() {
+  /**
+   * Throws away what an earlier run left, and makes the demo's settings anew.
+   * @param {Record<string, string | number>} settings variables beside those of the demo
+   */
+  async prepare(settings) {
     rmSync(this.folder, { recursive: true, force: true });
     mkdirSync(this.folder, { recursive: true });
     await this.#command('sh', [join(this.root, 'deploy/init.sh'), 'demo', this.folder], 60);
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+    appendFileSync(join(this.folder, 'bridge.env'), lines.join(''));
     await this.removeAll();
   }
 
@@ -39,7 +44,11 @@ export class ComposeStack {
   }
 
   build = () => this.compose(['build'], 1_800);
-  up = (workers) => this.compose(['up', '--detach', '--wait', '--no-build', '--scale', `worker=${workers}`], 300);
+  /** @param {Record<string, number>} scale how many containers of a service */
+  up = (scale) => {
+    const scales = Object.entries(scale).flatMap(([service, count]) => ['--scale', `${service}=${count}`]);
+    return this.compose(['up', '--detach', '--wait', '--no-build', ...scales], 300);
+  };
   stop = (...services) => this.compose(['stop', ...services], 300);
   start = (...services) => this.compose(['up', '--detach', '--wait', '--no-build', '--no-deps', ...services], 300);
   removeAll = () => this.compose(['down', '--volumes', '--remove-orphans'], 300);

@@ -1,13 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { urlOf } from '@bridge/observability';
-
-export interface PublicServer {
-  /** Listens; resolves with the address. Rejects when the port is taken. */
-  start(): Promise<string>;
-  /** Takes no new connection, lets requests in hand finish, then closes what is left after `graceMs`. */
-  stop(graceMs: number): Promise<void>;
-}
+import { createHttpListener, type HttpListener } from '@bridge/observability';
 
 /** How long one client may take, in milliseconds, and how much it may send before its body. Stripe needs far less. */
 export interface ServerLimits {
@@ -41,7 +34,7 @@ export function createPublicServer(options: {
   /** Told of requests that never became one. */
   onMalformed?: (code: string) => void;
   limits?: Partial<ServerLimits>;
-}): PublicServer {
+}): HttpListener {
   const limits = { ...defaultLimits, ...options.limits };
   const server = createServer(
     {
@@ -61,34 +54,7 @@ export function createPublicServer(options: {
     options.onMalformed?.(error.code ?? 'UNKNOWN');
     answerMalformed(error.code, socket);
   });
-  let stopping: Promise<void> | undefined;
-  // `close` ends only connections that are idle at that moment; those in hand then become idle one by one.
-  const onAnswered = (): void => {
-    if (stopping !== undefined) setImmediate(() => server.closeIdleConnections());
-  };
-  server.on('request', (_request, response) => response.on('close', onAnswered));
-
-  return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(options.port, options.host, () => {
-          server.removeListener('error', reject);
-          resolve(urlOf(server.address()));
-        });
-      }),
-    stop: (graceMs) => {
-      stopping ??= new Promise((resolve) => {
-        if (!server.listening) return resolve();
-        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-        server.close(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-      return stopping;
-    },
-  };
+  return createHttpListener(server, options);
 }
 
 /** What the parser could not read gets one short answer and a closed connection. */

@@ -10,6 +10,7 @@ import { createDeliveryBatcher } from './delivery-batcher';
 import { createEventDispatcher } from './event-dispatcher';
 import { createInboxQueue } from './inbox-queue';
 import { createRejectionRecorder } from './rejection-recorder';
+import { webhookOutcomes } from './webhook-handler';
 
 /** Together the longest a webhook waits for PostgreSQL before it hears 503; Stripe publishes no time-out of its own. */
 const connectTimeoutMs = 1_500;
@@ -26,6 +27,8 @@ export async function startIngress(parts: {
   if (config.migrateOnStart) await migrate(config.database.url, allMigrations(flowMigrations));
   const metrics = createMetrics();
   const webhooks = metrics.webhooksTotal();
+  // A series that appears with its first event hides that event from every rate() and increase().
+  for (const outcome of webhookOutcomes) webhooks.inc({ outcome }, 0);
   const logDatabase = rateLimitedLog(logger, { message: 'PostgreSQL connection failed' });
   const logRedis = rateLimitedLog(logger, { message: 'Redis connection failed' });
   const database = createDatabase({

@@ -13,19 +13,23 @@ const bodyBytesMax = 1024 * 1024;
 const allBodiesBytesMax = 128 * 1024 * 1024;
 
 /** `bridge_webhooks_total{outcome}`. */
-export type WebhookOutcome =
-  | 'new'
-  | 'duplicate'
-  | 'ignored'
-  | 'bad_signature'
-  | 'bad_body'
-  | 'too_large'
-  | 'bad_method'
+export const webhookOutcomes = [
+  'new',
+  'duplicate',
+  'ignored',
+  /** Ignored too: an event of the other mode, live or test. */
+  'other_mode',
+  'bad_signature',
+  'bad_body',
+  'too_large',
+  'bad_method',
   /** STRIPE_DELIVERY=pull, and no secret to verify with. */
-  | 'not_taken'
-  | 'not_stored'
-  | 'aborted'
-  | 'malformed_http';
+  'not_taken',
+  'not_stored',
+  'aborted',
+  'malformed_http',
+] as const;
+export type WebhookOutcome = (typeof webhookOutcomes)[number];
 
 export interface WebhookParts {
   batcher: Pick<DeliveryBatcher, 'record'>;
@@ -86,8 +90,8 @@ export function createWebhookHandler(parts: WebhookParts) {
       const recorded = await parts.batcher.record(delivery);
       if (ignoredBecause === 'OTHER_LIVEMODE') logOtherLivemode({ eventId, eventType, livemode: delivery.livemode });
       parts.logger.debug({ eventId, eventType, inboxId: recorded.id, outcome: recorded.outcome }, 'webhook stored');
-      const ignored = recorded.outcome === 'new' && ignoredBecause !== null;
-      return { status: 200, outcome: ignored ? 'ignored' : recorded.outcome };
+      if (recorded.outcome !== 'new' || ignoredBecause === null) return { status: 200, outcome: recorded.outcome };
+      return { status: 200, outcome: ignoredBecause === 'OTHER_LIVEMODE' ? 'other_mode' : 'ignored' };
     } catch (error) {
       if (!(error instanceof NotStoredError)) throw error;
       logNotStored({ err: error, eventId, eventType });

@@ -1,15 +1,8 @@
 import { createServer, type RequestListener } from 'node:http';
-import { urlOf } from '@bridge/observability';
-
-export interface ConsoleServer {
-  /** Resolves with the address. Rejects when the port is taken. */
-  start(): Promise<string>;
-  /** Lets requests in hand finish, then closes what is left after `graceMs`. Safe to call twice and without a start. */
-  stop(graceMs: number): Promise<void>;
-}
+import { createHttpListener, type HttpListener } from '@bridge/observability';
 
 /** A listener for people: few connections, small requests. */
-export function createConsoleServer(options: { host: string; port: number; handler: RequestListener }): ConsoleServer {
+export function createConsoleServer(options: { host: string; port: number; handler: RequestListener }): HttpListener {
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -21,27 +14,5 @@ export function createConsoleServer(options: { host: string; port: number; handl
     options.handler,
   );
   server.maxConnections = 500;
-  let stopping: Promise<void> | undefined;
-  return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(options.port, options.host, () => {
-          server.removeListener('error', reject);
-          resolve(urlOf(server.address()));
-        });
-      }),
-    stop: (graceMs) => {
-      stopping ??= new Promise((resolve) => {
-        if (!server.listening) return resolve();
-        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-        server.close(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
-      return stopping;
-    },
-  };
+  return createHttpListener(server, options);
 }

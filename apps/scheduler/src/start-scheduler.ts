@@ -1,6 +1,6 @@
 import { registerWorker, type WorkerRegistration } from '@bridge/claims';
 import { assertMigrated, createDatabase, type Database, migrate } from '@bridge/database';
-import { createEffectStore } from '@bridge/effects';
+import { createEffectStore, type EffectState } from '@bridge/effects';
 import { flowMigrations, flows } from '@bridge/flows';
 import { createInbox } from '@bridge/inbox';
 import { readInstallation } from '@bridge/installation';
@@ -27,6 +27,8 @@ const TICK_MS = 1_000;
 /** A database that starts together with us gets so long before we give up and let the platform start us again. */
 const DATABASE_WAIT_MS = 15_000;
 const ROUND_GRACE_MS = 2_000;
+const effectKinds = ['filemaker-script'];
+const effectStates: readonly EffectState[] = ['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled'];
 
 /** Joins the parts. The operations port answers first, so that a start that waits can be seen waiting. */
 export async function startScheduler({
@@ -197,9 +199,12 @@ function addGauges(metrics: Metrics, database: Database, producer: Producer, sch
       .filter(({ schedule }) => kept.has(schedule))
       .map(({ schedule, succeededAt }) => ({ labels: { schedule }, value: succeededAt.getTime() / 1_000 })),
   );
-  metrics.effects(async () =>
-    (await effects.counts()).map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })),
-  );
+  // A state that nothing is in stands at 0, so that an alert can tell it from a gauge that was not read.
+  const none = effectKinds.flatMap((kind) => effectStates.map((state) => ({ labels: { kind, state }, value: 0 })));
+  metrics.effects(async () => [
+    ...none,
+    ...(await effects.counts()).map(({ kind, state, count }) => ({ labels: { kind, state }, value: count })),
+  ]);
 }
 
 async function untilAnswered(database: Database, onFailure: (fields: { err: unknown }) => void): Promise<void> {

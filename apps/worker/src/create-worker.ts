@@ -21,6 +21,7 @@ import { effectJobEnding, eventJobEnding } from './job-endings';
 import { watchJobs } from './job-watch';
 import { createBatchedFind } from './performers/batched-find';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
+import { FILEMAKER_SCRIPT } from './performers/script-target';
 import { createRecoveryPeers } from './reconcile/recovery-peers';
 import { startReconciling } from './reconcile/start-reconciling';
 import { cautionFor, watchRecoveryStart } from './recovery-start';
@@ -39,6 +40,11 @@ const LEASE_WAIT_MS = 5_000;
 const HEARTBEAT_TIMEOUT_MS = 3_000;
 /** Of the shutdown, for what comes after the jobs. */
 const LAST_STEPS_MS = 2_000;
+/** `bridge_effects_total{outcome}`: how a turn can end that did something. */
+const EFFECT_OUTCOMES = ['done', 'unverified', 'refused', 'unknown', 'waiting', 'parked'] as const satisfies (
+  | TurnEnding['kind']
+  | 'unverified'
+)[];
 
 /** Joins the engine, the flows and the peers. Everything it starts, `stop` ends. */
 export async function startWorker(config: WorkerConfig, logger: Logger): Promise<RunningApp> {
@@ -81,6 +87,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const effectsTotal = metrics.effectsTotal();
   const effectSeconds = metrics.effectSeconds();
   const loginsTotal = metrics.filemakerLoginsTotal();
+  // A series that appears with its first event hides that event from every rate() and increase().
+  for (const outcome of EFFECT_OUTCOMES) effectsTotal.inc({ kind: FILEMAKER_SCRIPT, outcome }, 0);
+  effectSeconds.zero({ kind: FILEMAKER_SCRIPT });
 
   const {
     client,
@@ -204,7 +213,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     closedBecause: (scopes) => watch.closedBecause(scopes),
     onTurn: ({ ending, durationMs }) => {
       if (ending.kind === 'nothing') return;
-      const kind = ending.effect?.kind ?? 'filemaker-script';
+      const kind = ending.effect?.kind ?? FILEMAKER_SCRIPT;
       effectsTotal.inc({ kind, outcome: ending.kind === 'done' && !ending.verified ? 'unverified' : ending.kind });
       if (ending.kind === 'done') effectSeconds.observe({ kind }, durationMs / 1_000);
       const { effect, ...said } = ending;

@@ -361,6 +361,8 @@ async function proofs() {
   };
 }
 
+const readAudit = () => rows(database.executor, sql`select * from operations.audit order by audit.id`);
+
 function nightlyErasing(bodyDays: number): Promise<unknown> {
   const run = createRounds({
     database,
@@ -392,7 +394,7 @@ const acts = (proved: Awaited<ReturnType<typeof proofs>>) => ({
   proof: 'timeline' in proved.proof ? proved.proof.verdicts : proved.proof,
 });
 
-test('after a night nothing in any table names a customer of before, and everything that proves and sums stays', async () => {
+test('after a night bodies, payloads and answers name no customer of before, and the record of who did what and why is whole', async () => {
   const { done } = await playCustomer();
   const before = await whereFound();
   expect(before).toEqual(
@@ -406,12 +408,17 @@ test('after a night nothing in any table names a customer of before, and everyth
     ]),
   );
   const proved = acts(await proofs());
+  const audit = await readAudit();
   await nightlyErasing(90);
   expect(await whereFound()).toEqual(before);
 
   await nightlyErasing(-1);
   await eraseReplayBodies(database.executor, 0);
-  expect(await whereFound()).toEqual([]);
+  const whatPeopleTyped = before.filter((found) =>
+    /^(why|word|email) in (operations[.](audit|replay_)|reconciliation[.]findings)/.test(found),
+  );
+  expect(await whereFound()).toEqual(whatPeopleTyped);
+  expect(await readAudit()).toEqual(audit);
   expect(acts(await proofs())).toEqual(proved);
   const { rows: digests } = await database.executor.execute(
     sql`select body is null as erased, octet_length(body_sha256) as digest, result from effects.effects where id = ${done}`,
@@ -420,18 +427,37 @@ test('after a night nothing in any table names a customer of before, and everyth
   expect(proved.chain).toMatchObject({ checked: 1, broken: null });
 });
 
+const relatedIds = async (id: string): Promise<string[]> => {
+  const found = await Promise.all(flows.map((flow) => flow.records.find(database.executor, id)));
+  return found.flat().flatMap((fact) => [fact.id, ...fact.relatedIds]);
+};
+
 test('a customer who is forgotten stands in no table any more, not even in what people typed about the payments', async () => {
   await playCustomer();
   const proved = acts(await proofs());
   const forgotten = await forgetCustomer(database, PLANTED.email, {
     by: 'cli:ada',
     why: 'ticket 812',
-    relatedIds: async (id) => {
-      const found = await Promise.all(flows.map((flow) => flow.records.find(database.executor, id)));
-      return found.flat().flatMap((fact) => [fact.id, ...fact.relatedIds]);
-    },
+    relatedIds,
   });
   expect(forgotten).toMatchObject({ kind: 'forgotten', events: 2, effects: 2 });
   expect(await whereFound()).toEqual([]);
   expect({ ...acts(await proofs()), acts: [] }).toEqual({ ...proved, acts: [] });
+});
+
+test('a customer whose bodies a night has erased is forgotten by the Checkout Session, with what people typed about it', async () => {
+  await playCustomer();
+  await nightlyErasing(-1);
+  await eraseReplayBodies(database.executor, 0);
+  const ticket = { by: 'cli:ada', why: 'ticket 812', relatedIds };
+  for (const session of ['cs_test_first', 'cs_test_second'])
+    expect(await forgetCustomer(database, session, ticket)).toMatchObject({ kind: 'forgotten' });
+  // The address that was typed in the place of an id leads nowhere but to itself.
+  expect(await whereFound()).toEqual(['email in operations.audit', 'why in operations.audit']);
+  expect(await forgetCustomer(database, PLANTED.email, ticket)).toMatchObject({ kind: 'forgotten' });
+  expect(await whereFound()).toEqual([]);
+  expect(await forgetCustomer(database, PLANTED.email, ticket)).toMatchObject({
+    kind: 'refused',
+    code: 'CUSTOMER_NOT_FOUND',
+  });
 });

@@ -9,18 +9,17 @@ const DAY_MS = 86_400_000;
 export interface ErasedBodies {
   events: number;
   effects: number;
-  /** Rows with what people typed about payments. */
-  words: number;
 }
 
 /**
  * Erases what holds customer data and is older than so many days: the bodies of events and effects that are finished,
- * FileMaker's answers, what people typed about payments. What is not settled keeps its own. Going through the tables in small batches, it begins anew each night: most of what it passes is erased already.
+ * FileMaker's answers. What is not settled keeps its own. The record of who did what and why stays whole: only
+ * `./bridge forget` touches it. Going through the tables in small batches, it begins anew each night: most of what it passes
+ * is erased already.
  */
 export async function eraseBodies(options: {
   inbox: Pick<Inbox, 'eraseBodies'>;
   effects: Pick<EffectStore, 'eraseBodies'>;
-  eraseWords(before: Date): Promise<number>;
   days: number;
   now?: () => Date;
   batch?: number;
@@ -30,7 +29,6 @@ export async function eraseBodies(options: {
   return {
     events: await inBatches((after) => options.inbox.eraseBodies({ before, after, limit })),
     effects: await inBatches((after) => options.effects.eraseBodies({ before, after, limit })),
-    words: await options.eraseWords(before),
   };
 }
 

@@ -4,7 +4,7 @@ import type { PeerFailure } from '@bridge/flow';
 import type { Inbox } from '@bridge/inbox';
 import type { JobData, JobEnding } from '@bridge/jobs';
 import type { Logger } from '@bridge/observability';
-import { eraseWords, recordScheduleSuccess } from '@bridge/operations';
+import { recordScheduleSuccess } from '@bridge/operations';
 import { type EventWatermarks, recordComparison } from '@bridge/reconciliation';
 import { StripeCallError } from '@bridge/stripe-client';
 import { type ComparedEnding, compareObserved } from './compare-observed';
@@ -115,7 +115,7 @@ export function createRounds(options: RoundsOptions): (data: { task: Task }) => 
 
   async function erase(): Promise<JobEnding> {
     const { inbox, effects, bodyDays: days } = options;
-    const erased = await eraseBodies({ inbox, effects, eraseWords: (before) => eraseWords(database, before), days });
+    const erased = await eraseBodies({ inbox, effects, days });
     await recordScheduleSuccess(database.executor, 'erase-bodies');
     logger.info(erased, 'bodies.erased');
     return { kind: 'finished' };

@@ -1,6 +1,7 @@
 import { createEffectReader } from '@bridge/effects';
 import type { Compared, Finding } from '@bridge/flow';
 import { type ReversalFacts, readReversalFacts, UnreadableSessionError } from '../session-facts';
+import { FILEMAKER_CLASSES, LEAVE_TO_OTHERS_MS } from './books';
 import {
   type ComparedPage,
   judgeReversalLog,
@@ -10,7 +11,7 @@ import {
   readLog,
   reversalCase,
 } from './compare-page';
-import { compareReversals, FILEMAKER_CLASSES, LEAVE_TO_OTHERS_MS } from './compare-session';
+import { compareReversals } from './compare-reversals';
 import { readReversals } from './read-recorded';
 
 const CLASSES = ['refund-not-recorded', 'dispute-not-recorded', 'unreadable-at-stripe'] as const;

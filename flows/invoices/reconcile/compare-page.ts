@@ -14,17 +14,15 @@ import { readReversalFacts, readSessionFacts, type SessionFacts, UnreadableSessi
 import type { InvoicesSettings } from '../settings';
 import {
   CLASSES,
-  compareReversalLog,
-  compareSession,
   type EffectSide,
   FILEMAKER_CLASSES,
   LEAVE_TO_OTHERS_MS,
-  missesReversals,
   moneyCameAt,
   type RecordedReversal,
-  type ReversalEffect,
   type StripeSide,
-} from './compare-session';
+} from './books';
+import { compareReversalLog, missesReversals, type ReversalEffect } from './compare-reversals';
+import { compareSession } from './compare-session';
 import { type Recorded, readRecorded } from './read-recorded';
 
 /** `all`: every payment. `suspects`: only those that look as if FileMaker had not been told of them. */
@@ -171,9 +169,9 @@ const hasEndedLate = ({ stripe: { facts }, recorded: { payment } }: Case): boole
     (facts.failed && payment.status === 'pending'));
 
 /**
- * A bank debit's charge is days older than its end, and nothing at Stripe's objects says when that was: the events do. What
- * ended a moment ago is left to its webhook, as a card's payment is. The passes that come all day ask; the one of the night
- * would ask for nearly nothing.
+ * The charge of a bank debit or of a held amount is days older than its end, and nothing at Stripe's objects says when that was:
+ * the events do. What ended a moment ago is left to its webhook, as a card's payment is. The passes that come all day ask; the
+ * one of the night would ask for nearly nothing.
  */
 async function announcedLately(
   cases: readonly Case[],
@@ -273,7 +271,9 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
     });
   }
   const announced = await announcedLately(all, context);
-  const cases = all.filter((one) => !hasEndedLate(one) || !announced.has(one.stripe.facts.id));
+  const isAnnounced = ({ stripe: { facts } }: Case): boolean =>
+    announced.has(facts.id) || announced.has(facts.paymentIntentId);
+  const cases = all.filter((one) => !hasEndedLate(one) || !isAnnounced(one));
   const reversalsInHand = await context.inHand(
     cases.flatMap(({ stripe, recorded: { reversals } }) =>
       [...reversals, ...(stripe.refunds ?? []), ...(stripe.disputes ?? [])].map(({ id }) => id),

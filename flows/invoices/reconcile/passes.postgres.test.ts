@@ -176,9 +176,9 @@ function stripe(
 function run(
   pass: string,
   recovery: InvoicesRecovery,
-  over: Partial<ReconcileContext> & { settings?: Record<string, unknown> } = {},
+  over: Partial<ReconcileContext> & { settings?: Record<string, unknown>; window?: typeof WINDOW } = {},
 ): AsyncIterable<ReconcilePage> {
-  const { settings, ...context } = over;
+  const { settings, window = WINDOW, ...context } = over;
   const peers = {
     scripts: { target: () => undefined },
     livemode: false,
@@ -186,7 +186,7 @@ function run(
   } as unknown as InvoicesPeers;
   const bound = invoices.bind({ ...SETTINGS, ...settings }, peers).passes.find(({ name }) => name === pass);
   if (bound === undefined) throw new Error(`no pass ${pass}`);
-  return bound.run(WINDOW, {
+  return bound.run(window, {
     executor: database.executor,
     cursor: undefined,
     recoverFrom: new Date(0),
@@ -697,18 +697,44 @@ test('a finding whose payment lies in no window any more is looked at again by i
   expect(asked.singly).toEqual([]);
 });
 
-test('a bank debit that came to its end a moment ago is left to its webhook, however old its charge is', async () => {
-  for (const id of ['a', 'b']) await recorded(id, { status: 'pending' });
+test('a bank debit that succeeds after its Session has left every window is found by its id, also when each of its webhooks was lost', async () => {
+  const longAgo = BASE - 16 * 24 * HOUR;
+  // While its Session is still in a window the debit is under way, and nobody has heard of it.
+  const window = { since: new Date((longAgo - HOUR) * 1_000), until: new Date((longAgo + HOUR) * 1_000) };
+  const debit = { id: 'debit', created: longAgo };
+  const seen = await collect(run('nightly', stripe([{ ...debit, paid: false }]).recovery, { window }));
+  expect(found(seen)).toEqual(['status-differs cs_debit']);
+  expect(seen.flatMap(({ findings }) => findings.map(({ amount, replay }) => [amount, replay?.eventType]))).toEqual([
+    [0, 'checkout.session.completed'],
+  ]);
+  // What the replayed event writes down; from then on nothing says that the money has come.
+  const born = new Date(longAgo * 1_000);
+  await recorded('debit', { status: 'pending', effectKey: undefined, paidAt: born, sessionCreatedAt: born });
+  expect(found(await collect(run('nightly', stripe([debit]).recovery)))).toEqual([]);
+  const everyTurn = Array.from({ length: 97 }, (_, turn) => WINDOW.until.getTime() + turn * 5 * 60_000);
+  const turns: string[] = [];
+  for (const until of everyTurn) {
+    const pages = await collect(
+      run('pending', stripe([debit]).recovery, { window: { ...WINDOW, until: new Date(until) } }),
+    );
+    turns.push(...found(pages));
+  }
+  expect(turns).toEqual(['status-differs cs_debit']);
+});
+
+test('a bank debit or a held amount that came to its end a moment ago is left to its webhook, however old its charge is', async () => {
+  for (const id of ['a', 'b', 'held']) await recorded(id, { status: 'pending' });
   await applied('c');
-  const sold = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
-  const { asked, recovery } = stripe(sold, { announced: ['cs_a'] });
+  const sold = [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'held' }];
+  const { asked, recovery } = stripe(sold, { announced: ['cs_a', 'pi_held'] });
   const pages = await collect(run('recent', recovery));
   expect(found(pages)).toEqual(['status-differs cs_b']);
-  expect(sums(pages)).toMatchObject({ listed: 3, checked: 2 });
+  expect(sums(pages)).toMatchObject({ listed: 4, checked: 2 });
   const minutes = asked.announcedSince.map((since) => Math.round((Date.now() - since.getTime()) / 60_000));
-  expect(minutes).toEqual([10]);
+  // Once for each page.
+  expect(minutes).toEqual([10, 10]);
   await collect(run('nightly', recovery));
-  expect(asked.announcedSince).toHaveLength(1);
+  expect(asked.announcedSince).toHaveLength(2);
   // Where nothing has ended late nobody is asked.
   const calm = stripe([{ id: 'c' }]);
   await collect(run('recent', calm.recovery));

@@ -2,9 +2,10 @@ import type { Finding, ReconcileContext, ReconcilePage, ReconcilePass, Reconcile
 import { z } from 'zod';
 import type { InvoicesPeers, InvoicesRecovery, SessionSnapshot } from '../ports';
 import type { InvoicesSettings } from '../settings';
+import { CLASSES, LEAVE_TO_OTHERS_MS } from './books';
 import { compareMadePage } from './compare-made';
 import { type ComparedPage, comparePage, type FileMakerReach, type PageContext, unfoldListed } from './compare-page';
-import { CLASSES, LEAVE_TO_OTHERS_MS, notAtStripe } from './compare-session';
+import { notAtStripe } from './compare-session';
 import { type Place, readPayments, readPending, readSessionsOf, readUnlisted } from './read-recorded';
 
 type Pass = ReconcilePass<InvoicesSettings, InvoicesPeers>;

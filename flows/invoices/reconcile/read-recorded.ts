@@ -1,6 +1,6 @@
 import { type Executor, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
-import type { RecordedPayment, RecordedReversal } from './compare-session';
+import type { RecordedPayment, RecordedReversal } from './books';
 
 /** What our records hold about a Checkout Session, for a comparison. */
 export interface Recorded {

@@ -1,2 +1,2 @@
 export { claimsMigrations } from './migrations';
-export { DEAD_AFTER_MS, HEARTBEAT_MS, registerWorker, type WorkerRegistration } from './worker-registration';
+export { registerWorker, type WorkerRegistration } from './worker-registration';

@@ -4,9 +4,10 @@ import { changed, type Database, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 import { isGone, processPlace } from './process-place';
 
+/** Between two heartbeats. */
 export const HEARTBEAT_MS = 1_000;
 /** A worker unheard for so long is dead; the number stands in claims.is_alive too. */
-export const DEAD_AFTER_MS = 5_000;
+const DEAD_AFTER_MS = 5_000;
 /** Between two heartbeats that came in time. */
 const GAP_MS = 2 * HEARTBEAT_MS + 500;
 /** Rows of dead workers are kept for the post-mortem, then removed. */
@@ -51,6 +52,11 @@ async function endTheGone(database: Database, place: string | undefined): Promis
   );
 }
 
+/**
+ * Registers this process and beats until `stop`. `app` begins its id, `onHeartbeatFailure` is told of each beat that
+ * did not reach PostgreSQL. Frees first what a process that is gone from the same place has left. Rejects when
+ * PostgreSQL is away.
+ */
 export async function registerWorker(
   database: Database,
   options: { app: string; onHeartbeatFailure?: (error: Error) => void },

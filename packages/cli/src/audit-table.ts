@@ -8,7 +8,7 @@ export function renderAudit(audit: readonly AuditRow[], output: Output): string 
   return renderTable(
     audit,
     [
-      { heading: `Acts (${output.timeZone})`, cell: (row) => output.time(row.at) },
+      { heading: `Acts (${output.timeZone})`, cell: (row) => output.time(row.at), least: 16 },
       { heading: 'Who', cell: (row) => row.who, least: 8 },
       { heading: 'What', cell: (row) => row.action },
       {

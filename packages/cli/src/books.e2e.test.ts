@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
-import { createTestDatabase } from '@bridge/test-services';
+import { createTestDatabase, type EndedCommand, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 
@@ -14,7 +13,6 @@ import { z } from 'zod';
 // Commands as processes, several a test; minutes on a machine that is busy with other things.
 jest.setTimeout(300_000);
 
-const main = join(__dirname, '../dist/main.js');
 /** Days are counted here. Another one while it is midnight there, so that no day ends in the middle of a test. */
 const ZONE = isDaytime('America/Chicago') ? 'America/Chicago' : 'Asia/Tokyo';
 
@@ -23,35 +21,13 @@ function isDaytime(timeZone: string): boolean {
   return hour > 0 && hour < 22;
 }
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
 let url: string;
 let database: Database;
 let drop: () => Promise<void>;
 let folder: string;
 
-function bridge(line: string): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...line.split(' ')], {
-      cwd: folder,
-      env: { PATH: process.env.PATH, DATABASE_URL: url, TIMEZONE: ZONE },
-      timeout: 120_000,
-    });
-    let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
-}
+const bridge = (line: string): Promise<EndedCommand> =>
+  runBridge(line.split(' '), { DATABASE_URL: url, TIMEZONE: ZONE }, { cwd: folder });
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bridge-books-'));

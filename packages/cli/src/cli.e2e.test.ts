@@ -1,50 +1,20 @@
-import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
 import { createInbox } from '@bridge/inbox';
 import { listAudit, listOperators, parseConsoleAdmin, verifyOperator } from '@bridge/operations';
-import { createTestDatabase } from '@bridge/test-services';
+import { createTestDatabase, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 
 // Commands as processes, several a test; minutes on a machine that is busy with other things.
 jest.setTimeout(300_000);
 
-const main = join(__dirname, '../dist/main.js');
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function run(args: readonly string[], env: Record<string, string>, input = ''): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      // Not the project's folder: a developer's .env there is none of these tests' business.
-      cwd: tmpdir(),
-      env: { PATH: process.env.PATH, ...env },
-      timeout: 120_000,
-    });
-    let out = '';
-    let err = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-    child.stdin.end(input);
-  });
-}
+const run = (args: readonly string[], env: Record<string, string>, input = '') => runBridge(args, env, { input });
 
 let url: string;
 let database: Database;
 let drop: () => Promise<void>;
-const bridge = (line: string, input?: string): Promise<Ended> => run(line.split(' '), { DATABASE_URL: url }, input);
+const bridge = (line: string, input?: string) => run(line.split(' '), { DATABASE_URL: url }, input);
 
 beforeEach(async () => {
   const test = await createTestDatabase();
@@ -81,6 +51,7 @@ const statusSchema = z.strictObject({
       inbox: z.strictObject({
         counts: z.record(z.enum(['received', 'processing', 'processed', 'ignored', 'parked']), z.int()),
         oldestUnfinishedSeconds: z.number(),
+        otherModeLastDay: z.int(),
       }),
       effects: z.strictObject({
         counts: z.record(z.enum(['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled']), z.int()),
@@ -319,12 +290,12 @@ describe('on a migrated database', () => {
     const events = await bridge('events list --json');
     expect(eventsSchema.parse(JSON.parse(events.out)).events.map((one) => one.eventId)).toEqual(['evt_1']);
     const texts = await Promise.all([bridge('effects list'), bridge('events list --state parked')]);
-    for (const { out, code } of [status, effects, events, ...texts]) {
+    for (const { out } of [status, effects, events, ...texts]) {
       expect(out).not.toContain('customer@example.com');
       expect(out).not.toContain('\u001b');
-      if (code === 0 && !out.startsWith('{'))
-        expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     }
+    // Where no terminal listens a table cuts nothing short.
+    for (const { out } of texts) expect(out).not.toContain('…');
     expect(texts.map(({ out }) => out.split('\n')[0])).toEqual([
       expect.stringMatching(/^Id +State +What +Tries +Planned \(UTC\) +Why$/),
       expect.stringMatching(/^Id +State +Event +Type +From +Received \(UTC\) +Why$/),
@@ -401,7 +372,7 @@ describe('on a migrated database', () => {
       expect(code).toBe(0);
       expect(out).not.toContain('customer@example.com');
     }
-    expect(await bridge(`events show ${event} --body`)).toEqual({ code: 0, out: body, err: '' });
+    expect(await bridge(`events show ${event} --body`)).toMatchObject({ code: 0, out: body, err: '' });
     const withBody = eventSchema.parse(JSON.parse((await bridge('events show evt_1 --body --json')).out));
     expect(withBody.body).toEqual({ encoding: 'utf8', text: body });
     await database.executor.execute(sql`update inbox.events set body = '\\xff00'::bytea`);
@@ -510,5 +481,8 @@ test('faulty configuration exits with 78, a database that is away with 1, both w
     { error: { code: 'CONFIGURATION_FAULTY', message: expect.stringContaining('DATABASE_URL') } },
   ]);
   const away = await run(['status'], { DATABASE_URL: 'postgresql://u:hidden@127.0.0.1:1/none' });
-  expect(away).toEqual({ code: 1, out: '', err: 'bridge: PostgreSQL does not answer (ECONNREFUSED).\n' });
+  expect(away).toMatchObject({ code: 1, out: '' });
+  expect(away.err).toMatch(
+    /^bridge: PostgreSQL does not answer \(ECONNREFUSED\)\. .* More: \.\/bridge runbook postgresql\n$/,
+  );
 });

@@ -1,5 +1,4 @@
 // `./bridge doctor` as a process, against a bridge that is healthy but for exactly one thing at a time.
-import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +14,7 @@ import { fingerprint, readInstallation } from '@bridge/installation';
 import { createFailedBoard, createProducer, type Producer, queuePrefix, restoreSchedules } from '@bridge/jobs';
 import { listAudit } from '@bridge/operations';
 import { createStripeSimulator, type StripeSimulator } from '@bridge/stripe-simulator';
-import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
+import { createTestDatabase, type RedisService, runBridge, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { roundSchedules } from '../../../apps/scheduler/src/round-schedules';
@@ -25,7 +24,6 @@ import { migrationSources } from './command-context';
 // Commands as processes, several a test; minutes on a machine that is busy with other things.
 jest.setTimeout(300_000);
 
-const main = join(__dirname, '../dist/main.js');
 const KEY = 'rk_test_doctor';
 const READS = [
   'account',
@@ -202,26 +200,10 @@ afterEach(async () => {
   );
 });
 
-function run(args: readonly string[], given = env): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve, reject) => {
-    const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
-    const child = spawn(process.execPath, [main, 'doctor', ...args], {
-      cwd: folder,
-      env: { PATH: process.env.PATH, ...settings },
-      timeout: 150_000,
-    });
-    let out = '';
-    let err = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-    child.stdin.end();
-  });
+/** A variable that is given as empty is left out. */
+function run(args: readonly string[], given = env) {
+  const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  return runBridge(['doctor', ...args], settings, { cwd: folder });
 }
 
 async function examine(

@@ -14,6 +14,22 @@ test('a failed query shows its cause and never the query with its values', () =>
   });
 });
 
+test('every failure that a person can mend says what to do, or where it stands', () => {
+  const migration = Object.assign(coded('effects/0009-x.sql is not in this build', 'MIGRATION_MISSING'), {
+    name: 'MigrationError',
+  });
+  const configuration = Object.assign(coded('DATABASE_URL: is missing', 'CONFIGURATION_FAULTY'), { exitCode: 78 });
+  const failures = [
+    migration,
+    configuration,
+    coded('connect ECONNREFUSED', 'ECONNREFUSED'),
+    coded('too many clients', '53300'),
+    coded('no such table', '42P01'),
+    new Error('timeout exceeded when trying to connect'),
+  ];
+  for (const error of failures) expect(describeFailure(error).message).toMatch(/\.\/bridge (runbook [a-z]+|migrate)$/);
+});
+
 test.each([
   [coded('connect ECONNREFUSED 10.0.0.1:5432', 'ECONNREFUSED'), 'POSTGRESQL_AWAY', 1],
   [new Error('timeout exceeded when trying to connect'), 'POSTGRESQL_AWAY', 1],

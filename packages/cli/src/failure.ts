@@ -30,25 +30,48 @@ function firstCause(error: unknown): unknown {
   return current;
 }
 
+/** What, and what to do about it. */
 const POSTGRESQL: Record<string, string> = {
-  '28P01': 'PostgreSQL refuses the password in DATABASE_URL.',
-  '28000': 'PostgreSQL refuses the user in DATABASE_URL.',
-  '3D000': 'The database in DATABASE_URL does not exist.',
+  '28P01': 'PostgreSQL refuses the password in DATABASE_URL. Put the right one there.',
+  '28000': 'PostgreSQL refuses the user in DATABASE_URL. Look at the user there, and at pg_hba.conf of the server.',
+  '3D000': 'The database in DATABASE_URL does not exist. Make it (createdb), then run: ./bridge migrate',
   '3F000': 'The database lacks tables. Run: ./bridge migrate',
   '42P01': 'The database lacks tables. Run: ./bridge migrate',
-  '42501': 'The PostgreSQL user in DATABASE_URL lacks a privilege.',
-  '57P03': 'PostgreSQL is starting up.',
-  ENOTFOUND: 'The host in DATABASE_URL is not known.',
+  '42501':
+    'The PostgreSQL user in DATABASE_URL lacks a privilege. It must own the database, or have what its owner grants.',
+  '53300': 'PostgreSQL has no connection free. Look at max_connections: ./bridge runbook postgresql',
+  '57P03': 'PostgreSQL is starting up. Try again in a moment.',
+  ENOTFOUND: 'The host in DATABASE_URL is not known. Mend the name there, or the name service of this machine.',
 };
+const UNTIL_THEN =
+  'Nothing can be looked up or recorded until it does; Stripe sends again what comes meanwhile. Start it, or look at DATABASE_URL. More: ./bridge runbook postgresql';
+const MIGRATIONS: Record<string, string> = {
+  MIGRATION_MISSING:
+    'A newer version of the bridge has been at this database. Run that version, or restore the backup from before the upgrade. ',
+};
+const SETTINGS =
+  'Settings come from the environment, else from .env in this folder. ./bridge init asks for them and writes it. More: ./bridge runbook configuration';
 const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE']);
 
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommandError) return { code: error.code, message: error.message, exitCode: error.exitCode };
   const code = field(error, 'code');
   if (error instanceof Error && field(error, 'exitCode') === 78)
-    return { code: typeof code === 'string' ? code : 'CONFIGURATION_FAULTY', message: error.message, exitCode: 78 };
+    return {
+      code: typeof code === 'string' ? code : 'CONFIGURATION_FAULTY',
+      message: `${error.message}\n${SETTINGS}`,
+      exitCode: 78,
+    };
   if (error instanceof Error && error.name === 'MigrationError' && typeof code === 'string')
-    return { code, message: error.message, exitCode: 1 };
+    return {
+      code,
+      // What is only not applied yet names its command already.
+      message:
+        code === 'MIGRATION_PENDING'
+          ? error.message
+          : `${error.message}. ${MIGRATIONS[code] ?? ''}More: ./bridge runbook migrations`,
+      exitCode: 1,
+    };
   const cause = firstCause(error);
   const causeCode = field(cause, 'code');
   const text = cause instanceof Error ? cause.message : '';
@@ -56,10 +79,14 @@ export function describeFailure(error: unknown): Failure {
     const known = POSTGRESQL[causeCode];
     if (known !== undefined) return { code: 'POSTGRESQL_REFUSED', message: known, exitCode: 1 };
     if (AWAY.has(causeCode))
-      return { code: 'POSTGRESQL_AWAY', message: `PostgreSQL does not answer (${causeCode}).`, exitCode: 1 };
+      return {
+        code: 'POSTGRESQL_AWAY',
+        message: `PostgreSQL does not answer (${causeCode}). ${UNTIL_THEN}`,
+        exitCode: 1,
+      };
     return { code: 'FAILED', message: `Failed (${causeCode}): ${text}`, exitCode: 1 };
   }
   if (/timeout|terminated/i.test(text))
-    return { code: 'POSTGRESQL_AWAY', message: 'PostgreSQL does not answer in time.', exitCode: 1 };
+    return { code: 'POSTGRESQL_AWAY', message: `PostgreSQL does not answer in time. ${UNTIL_THEN}`, exitCode: 1 };
   return { code: 'FAILED', message: `Failed: ${text === '' ? 'no reason was given' : text}`, exitCode: 1 };
 }

@@ -1,5 +1,4 @@
 // `./bridge filemaker check` and `sessions` as processes, against a FileMaker that has exactly one thing wrong at a time.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +16,7 @@ import { createGates } from '@bridge/gates';
 import { fingerprint, readInstallation } from '@bridge/installation';
 import { connectForCommands, disconnect, queuePrefix } from '@bridge/jobs';
 import { createSessionPool, type SessionPool } from '@bridge/session-pool';
-import { createTestDatabase, type RedisService, startRedis } from '@bridge/test-services';
+import { createTestDatabase, type RedisService, runBridge, startRedis } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { migrationSources } from './command-context';
@@ -25,7 +24,6 @@ import { migrationSources } from './command-context';
 // Commands as processes, several a test; minutes on a machine that is busy with other things.
 jest.setTimeout(300_000);
 
-const main = join(__dirname, '../dist/main.js');
 const fixture = (name: string): string => join(__dirname, '../../filemaker-client/test-fixtures', name);
 const SCRIPT = 'STRIPE_PAYMENTLINK_SUCCESS';
 const ALL = ['view', 'create', 'edit', 'delete'] as const;
@@ -173,21 +171,10 @@ async function setup(settings: SimulatorSettingsPatch = {}): Promise<Bench> {
     FILEMAKER_LOG_LAYOUT: 'bridge_log',
     FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
   };
-  const run: Bench['run'] = (args, env = {}) =>
-    new Promise((resolve, reject) => {
-      const merged = Object.fromEntries(Object.entries({ ...base, ...env }).filter(([, value]) => value !== ''));
-      const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: merged, timeout: 150_000 });
-      let out = '';
-      let err = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        out += text;
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        err += text;
-      });
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code, out, err }));
-    });
+  const run: Bench['run'] = (args, env = {}) => {
+    const merged = Object.fromEntries(Object.entries({ ...base, ...env }).filter(([, value]) => value !== ''));
+    return runBridge(args, merged, { cwd: folder });
+  };
   return {
     simulator,
     url,
@@ -540,7 +527,7 @@ test('for people: what was looked at, what was found, why it matters and what to
   expect(out).toMatch(/✗ LOG_NOT_READABLE\n {2}The bridge's own row is in the log and is not found/);
   expect(out).toMatch(/ {2}Why: A log that hides rows/);
   expect(out).toMatch(/ {2}Do: Let the account view all records of the log table/);
-  expect(out).toContain('1 of these keep payments from arriving');
+  expect(out).toContain('1 of these keeps payments from arriving');
   expect(out.split('\n').every((line) => line.length <= 100)).toBe(true);
   expect(out).not.toMatch(/null|undefined|NaN/);
 });

@@ -1,41 +1,13 @@
-import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { flowMigrations } from '@bridge/flows';
 import { allMigrations, listAudit } from '@bridge/operations';
-import { createTestDatabase } from '@bridge/test-services';
+import { createTestDatabase, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-
-const main = join(__dirname, '../dist/main.js');
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
 
 let url: string;
 let database: Database;
 let drop: () => Promise<void>;
-function bridge(...args: string[]): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      cwd: tmpdir(),
-      env: { PATH: process.env.PATH, DATABASE_URL: url, TIMEZONE: 'UTC' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 120_000,
-    });
-    let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
-}
+const bridge = (...args: string[]) => runBridge(args, { DATABASE_URL: url, TIMEZONE: 'UTC' });
 
 beforeEach(async () => {
   const test = await createTestDatabase();

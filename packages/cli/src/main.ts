@@ -3,6 +3,7 @@ import type { CommandResult } from './command-result';
 import { createProgram } from './create-program';
 import { describeFailure } from './failure';
 import { createOutput } from './output';
+import { wrap } from './table';
 
 /** Results go to standard output, messages to standard error, and the exit code says which of them to read. */
 async function main(args: readonly string[]): Promise<number> {
@@ -22,15 +23,30 @@ async function main(args: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     // Commander has said what was wrong; asked-for help and version end with 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      const message = error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /, '');
+      if (json) process.stdout.write(`${JSON.stringify({ error: { code: 'WRONG_USAGE', message } }, null, 2)}\n`);
+      return 2;
+    }
     const failure = describeFailure(error);
     if (json) {
       const { code, message } = failure;
       process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
     }
-    process.stderr.write(`bridge: ${failure.message}\n`);
+    process.stderr.write(`${foldFailure(`bridge: ${failure.message}`)}\n`);
     return failure.exitCode;
   }
+}
+
+/** Sentences within the width of a terminal; where none listens, a line each. */
+function foldFailure(message: string): string {
+  const { width } = createOutput({ timeZone: 'UTC', stream: process.stderr });
+  if (!process.stderr.isTTY) return message;
+  return message
+    .split('\n')
+    .map((line) => (line.startsWith(' ') ? line : wrap(line, width)))
+    .join('\n');
 }
 
 // `bridge events list | head` closes the pipe early; that is no failure.

@@ -12,14 +12,17 @@ export function limitOption(): Option {
   });
 }
 
-export function whyOption(): Option {
-  return new Option('--why <text>', 'the reason, kept with your name in the audit table')
-    .makeOptionMandatory()
-    .argParser((text) => {
-      if (text.trim() === '') throw new InvalidArgumentError('Say why in a few words.');
-      return text.trim();
-    });
-}
+export const whyOption = (): Option => optionalWhyOption().makeOptionMandatory();
+
+/** What the audit table says of a command that can be typed without `--why`, when it was. */
+export const NO_REASON = 'no reason given';
+
+/** For commands that say by themselves what they are for. */
+export const optionalWhyOption = (): Option =>
+  new Option('--why <text>', 'the reason, kept with your name in the audit table').argParser((text) => {
+    if (text.trim() === '') throw new InvalidArgumentError('Say why in a few words.');
+    return text.trim();
+  });
 
 /** Plans are shown before they are carried out; this goes on without asking. */
 export const yesOption = (): Option => new Option('--yes', 'do it without asking');

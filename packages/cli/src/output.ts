@@ -4,8 +4,10 @@ export type Tone = 'broken' | 'waits' | 'note' | 'fine' | 'quiet' | 'heading' | 
 
 /** How text for people is dressed: the one place that knows of terminals. */
 export interface Output {
-  /** Columns that a line may fill. */
+  /** Columns that a line of prose may fill. */
   width: number;
+  /** Columns that a table may fill: all of a wide terminal; where no terminal listens, enough to cut nothing short. */
+  tableWidth: number;
   /** Local time of the configured zone: 2026-11-22 23:44. */
   time(date: Date): string;
   /** `UTC`, `America/Chicago`: for headings of time columns. */
@@ -15,6 +17,8 @@ export interface Output {
 
 const WIDTH_MAX = 100;
 const WIDTH_MIN = 60;
+const TABLE_WIDTH_MAX = 200;
+const UNCUT = 1_000;
 const STYLES = {
   broken: ['red', 'bold'],
   waits: ['yellow'],
@@ -33,8 +37,10 @@ export function createOutput(options: { timeZone: string; stream?: NodeJS.WriteS
     dateStyle: 'short',
     timeStyle: 'short',
   });
+  const columns = stream.isTTY ? Math.max(WIDTH_MIN, stream.columns) : undefined;
   return {
-    width: Math.min(WIDTH_MAX, Math.max(WIDTH_MIN, stream.isTTY ? stream.columns : WIDTH_MAX)),
+    width: Math.min(WIDTH_MAX, columns ?? WIDTH_MAX),
+    tableWidth: columns === undefined ? UNCUT : Math.min(TABLE_WIDTH_MAX, columns),
     timeZone: options.timeZone,
     time: (date) => format.format(date),
     dress: (tone, text) => styleText([...STYLES[tone]], text, { stream }),

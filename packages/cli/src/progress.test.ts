@@ -17,6 +17,10 @@ test.each([
   [progress({ perSecond: 0.5 }), 'Sending 120 of 300, 0.5 a second, about 6 min left'],
   [progress({ total: undefined }), 'Sending: 120 so far'],
   [
+    progress({ what: 'Looking, 40 checked:', done: 35, total: 100, inPercent: true, perSecond: undefined }),
+    'Looking, 40 checked: 35 %',
+  ],
+  [
     progress({ waits: 'FileMaker is away' }),
     'Sending 120 of 300, 13.0 a second, about 14 s left, waits: FileMaker is away',
   ],

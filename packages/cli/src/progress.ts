@@ -5,6 +5,8 @@ export interface Progress {
   done: number;
   /** Undefined: not known yet. */
   total: number | undefined;
+  /** `done` and `total` are hundredths of the way, not things. */
+  inPercent?: true;
   /** Things a second, so far; undefined: too early to say. */
   perSecond: number | undefined;
   /** Why it waits just now. */
@@ -21,12 +23,12 @@ function duration(seconds: number): string {
 }
 
 /** `Sending 120 of 300, 13.0 a second, about 14 s left`. */
-export function progressText({ what, done, total, perSecond, waits }: Progress): string {
+export function progressText({ what, done, total, inPercent, perSecond, waits }: Progress): string {
   if (total === undefined)
     return waits === null ? `${what}: ${done} so far` : `${what}: ${done} so far, waits: ${waits}`;
   const left = perSecond === undefined || perSecond <= 0 ? undefined : (total - done) / perSecond;
   return [
-    `${what} ${done} of ${total}`,
+    inPercent === true ? `${what} ${done} %` : `${what} ${done} of ${total}`,
     ...(perSecond === undefined ? [] : [`${perSecond.toFixed(1)} a second`]),
     ...(left === undefined || done >= total ? [] : [`about ${duration(left)} left`]),
     ...(waits === null ? [] : [`waits: ${waits}`]),

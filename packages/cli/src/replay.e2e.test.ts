@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { registerWorker } from '@bridge/claims';
 import { createDatabase, type Database, migrate, rows } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
@@ -15,44 +12,19 @@ import {
   settleItem,
   storeLooks,
 } from '@bridge/operations';
-import { createTestDatabase } from '@bridge/test-services';
+import { createTestDatabase, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { migrationSources } from './command-context';
 
 // Commands as processes, several a test; minutes on a machine that is busy with other things.
 jest.setTimeout(300_000);
 
-const main = join(__dirname, '../dist/main.js');
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function run(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, 'replay', ...args], {
-      cwd: tmpdir(),
-      env: { PATH: process.env.PATH, ...env },
-      timeout: 120_000,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
-}
+const run = (args: readonly string[], env: Record<string, string> = {}) => runBridge(['replay', ...args], env);
 
 let url: string;
 let database: Database;
 let drop: () => Promise<void>;
-const bridge = (line: string): Promise<Ended> => run(line.split(' '), { DATABASE_URL: url });
+const bridge = (line: string) => run(line.split(' '), { DATABASE_URL: url });
 
 beforeAll(async () => {
   const test = await createTestDatabase();

@@ -6,6 +6,12 @@ export interface Column<Row> {
   tone?: (row: Row) => Tone | undefined;
   /** May be cut to this many characters when the table is too wide; without it the column keeps its width. */
   least?: number;
+  /** Where it is cut: `checkout.session.comp…` or `…t.session.completed`. Default: the end. */
+  cut?: 'start' | 'end';
+  /** Left out where the others would not fit, the first such column first. */
+  optional?: boolean;
+  /** Amounts and counts stand on the right. */
+  align?: 'right';
 }
 
 const GAP = '  ';
@@ -14,20 +20,34 @@ const GAP = '  ';
 export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim();
 
 const lengthOf = (text: string): number => [...text].length;
-const fit = (text: string, width: number): string => {
+function fit(text: string, width: number, { cut, align }: Pick<Column<never>, 'cut' | 'align'>): string {
   const letters = [...text];
-  return letters.length <= width
-    ? text.padEnd(text.length + width - letters.length)
-    : `${letters.slice(0, width - 1).join('')}…`;
-};
+  const spare = width - letters.length;
+  if (spare >= 0) return align === 'right' ? ' '.repeat(spare) + text : text + ' '.repeat(spare);
+  return cut === 'start' ? `…${letters.slice(1 - width).join('')}` : `${letters.slice(0, width - 1).join('')}…`;
+}
 
-/** Rows in columns within `output.width`; columns with a `least` give way, the widest first. */
-export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], output: Output): string {
-  const cells = rows.map((row) => columns.map((column) => printable(column.cell(row))));
-  const widths = columns.map((column, index) =>
-    Math.max(lengthOf(column.heading), ...cells.map((line) => lengthOf(line[index] ?? ''))),
-  );
-  let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1) - output.width;
+/** What a line takes when every column gives way as far as it can. */
+function leastWidth(columns: readonly { full: number; least: number | undefined }[]): number {
+  const cells = columns.reduce((sum, { full, least }) => sum + Math.min(full, least ?? full), 0);
+  return cells + GAP.length * (columns.length - 1);
+}
+
+/** Rows in columns within `output.tableWidth`; columns with a `least` give way, the widest first. */
+export function renderTable<Row>(rows: readonly Row[], wanted: readonly Column<Row>[], output: Output): string {
+  const measured = wanted.map((column) => {
+    const cells = rows.map((row) => printable(column.cell(row)));
+    const full = Math.max(lengthOf(column.heading), ...cells.map(lengthOf));
+    return { column, cells, full, least: column.least };
+  });
+  while (leastWidth(measured) > output.tableWidth) {
+    const first = measured.findIndex(({ column }) => column.optional === true);
+    if (first < 0) break;
+    measured.splice(first, 1);
+  }
+  const columns = measured.map(({ column }) => column);
+  const widths = measured.map(({ full }) => full);
+  let excess = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (columns.length - 1) - output.tableWidth;
   while (excess > 0) {
     const widest = columns
       .map((column, index) => ({ index, spare: (widths[index] ?? 0) - (column.least ?? Number.POSITIVE_INFINITY) }))
@@ -39,8 +59,9 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   const line = (texts: readonly string[], toneOf: (index: number) => Tone | undefined): string =>
     texts
       .map((text, index) => {
-        const fitted =
-          index === texts.length - 1 ? fit(text, widths[index] ?? 0).trimEnd() : fit(text, widths[index] ?? 0);
+        const { cut, align } = columns[index] ?? {};
+        const whole = fit(text, widths[index] ?? 0, { ...(cut && { cut }), ...(align && { align }) });
+        const fitted = index === texts.length - 1 ? whole.trimEnd() : whole;
         const tone = toneOf(index);
         return tone === undefined ? fitted : output.dress(tone, fitted);
       })
@@ -51,7 +72,12 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
       columns.map((column) => column.heading),
       () => 'heading',
     ),
-    ...rows.map((row, index) => line(cells[index] ?? [], (column) => columns[column]?.tone?.(row))),
+    ...rows.map((row, at) =>
+      line(
+        measured.map(({ cells }) => cells[at] ?? ''),
+        (column) => columns[column]?.tone?.(row),
+      ),
+    ),
   ].join('\n');
 }
 

@@ -86,18 +86,21 @@ export const noticeVariables = z.object({
   }),
 });
 
+/** `CONSOLE_URL` and `CONSOLE_ADMIN`. Undefined: unset. */
 export interface ConsoleConfig {
   readonly url: string | undefined;
   /** Secret: `name:password-hash`. */
   readonly admin: string | undefined;
 }
 
+/** `API_KEYS` and `API_PORT`. Undefined: unset. */
 export interface BillingApiConfig {
   /** Secret. Empty: the API is off. */
   readonly keys: readonly string[];
   readonly port: number | undefined;
 }
 
+/** Where mail and alerts go. Undefined or empty: off. */
 export interface NoticesConfig {
   /** Secret. */
   readonly smtpUrl: string | undefined;

@@ -19,6 +19,7 @@ export const databaseVariables = z.object({
   }),
 });
 
+/** `DATABASE_URL` and `DATABASE_POOL_MAX`. */
 export interface DatabaseConfig {
   /** Secret. */
   readonly url: string;

@@ -100,6 +100,7 @@ export const filemakerVariables = z.object({
   }),
 });
 
+/** Where the script kit's log stands: its layout, and the names of three of its fields. */
 export interface FilemakerLogConfig {
   readonly layout: string;
   readonly keyField: string;
@@ -107,6 +108,7 @@ export interface FilemakerLogConfig {
   readonly resultField: string;
 }
 
+/** The `FILEMAKER_…` variables. Undefined: unset. */
 export interface FilemakerConfig {
   /** Origin, no trailing slash. */
   readonly url: string;

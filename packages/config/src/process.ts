@@ -88,10 +88,11 @@ export const processVariables = z.object({
   INBOX_BODY_DAYS: variable(wholeNumber(1, 3_650), {
     default: '90',
     meaning:
-      "Days the body of an event, the bytes sent for an effect, FileMaker's answer and what people typed about a payment are kept; each night what is older and settled is erased, since it holds customer data. Rows stay, with ids, amounts, states and digests.",
+      "Days the body of an event, the bytes sent for an effect and FileMaker's answer are kept; each night what is older and settled is erased, since it holds customer data. Rows stay, with ids, amounts, states and digests, and so does the record of who did what and why.",
   }),
 });
 
+/** Where a server listens. */
 export interface ListenConfig {
   readonly host: string;
   /** 0 means any free port. */

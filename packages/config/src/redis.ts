@@ -21,6 +21,7 @@ export const redisVariables = z.object({
   ),
 });
 
+/** `REDIS_URL` and `QUEUE_PREFIX`. */
 export interface RedisConfig {
   /** Secret. */
   readonly url: string;

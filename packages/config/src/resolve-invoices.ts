@@ -17,6 +17,7 @@ export interface FactProbe {
   readonly match: 'checkout_session_id' | 'payment_intent_id' | 'invoice_id';
 }
 
+/** The flow `invoices`: the YAML file, with variables where it is silent. */
 export interface InvoicesConfig {
   /** `metadata.<name>` or `client_reference_id`; the first hit wins. */
   readonly invoiceIdKeys: readonly string[];

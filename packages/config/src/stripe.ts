@@ -63,6 +63,7 @@ export const stripeVariables = z.object({
   }),
 });
 
+/** The `STRIPE_…` variables. */
 export interface StripeConfig {
   /** Secret. Unset only where the role does without. */
   readonly apiKey: string | undefined;

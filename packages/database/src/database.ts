@@ -22,6 +22,7 @@ export class TransactionRolledBackError extends Error {
   }
 }
 
+/** Times in ms. The URL is secret. */
 export interface DatabaseOptions {
   url: string;
   /** Connections at most. A process waits `connectTimeoutMs` for a free one, then fails. */
@@ -36,6 +37,10 @@ export interface DatabaseOptions {
   onConnectionError?: (error: Error) => void;
 }
 
+/**
+ * What all packages reach PostgreSQL through. A statement that fails rejects with drizzle's error, whose message holds
+ * the statement's values: never show it as it is.
+ */
 export interface Database {
   /** For single statements; each is its own transaction. */
   readonly executor: Executor;
@@ -90,6 +95,7 @@ function checkOut(pool: Pool, onError: (error: Error) => void): Promise<PoolClie
   });
 }
 
+/** A pool of connections; none is opened before the first statement. Times are in ms. */
 export function createDatabase(options: DatabaseOptions): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
   const pool = new Pool({

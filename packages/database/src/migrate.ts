@@ -10,6 +10,7 @@ export interface MigrationSource {
   directory: string;
 }
 
+/** One SQL file of an owner, as it is compared with the ledger `bridge.migrations`. */
 export interface Migration {
   owner: string;
   name: string;

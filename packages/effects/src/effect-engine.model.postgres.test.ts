@@ -5,7 +5,8 @@ import { createTestDatabase } from '@bridge/test-services';
 import * as fc from 'fast-check';
 import type { ClaimedEffect, CrossCheck, HeldBack, Outcome, Performer } from './effect';
 import { createEffectEngine, type EffectEngine } from './effect-engine';
-import { createEffectStore, EffectClaimLostError, EffectLaneBusyError, type EffectStore } from './effect-store';
+import { EffectClaimLostError, EffectLaneBusyError } from './effect-life';
+import { createEffectStore, type EffectStore } from './effect-store';
 import { drawLine } from './go-live';
 import { effectsMigrations } from './migrations';
 

@@ -1,11 +1,11 @@
-import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
-import { createDatabase, type Database, migrate } from '@bridge/database';
-import { createTestDatabase } from '@bridge/test-services';
+import type { WorkerRegistration } from '@bridge/claims';
+import type { Database } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { planOf, startEffectsStand } from '../tests/effects-stand';
 import type { ClaimedEffect, CrossCheck, EffectPlan, HeldBack, Outcome, Performer } from './effect';
 import { createEffectEngine, type EffectEngine, REFUSALS_MAX } from './effect-engine';
-import { createEffectStore, EffectClaimLostError, type EffectStore } from './effect-store';
-import { effectsMigrations } from './migrations';
+import { EffectClaimLostError } from './effect-life';
+import type { EffectStore } from './effect-store';
 
 let database: Database;
 let store: EffectStore;
@@ -13,16 +13,7 @@ let worker: WorkerRegistration;
 let end: () => Promise<void>;
 
 beforeAll(async () => {
-  const created = await createTestDatabase();
-  await migrate(created.url, [claimsMigrations, effectsMigrations]);
-  database = createDatabase({ url: created.url, poolMax: 10, applicationName: 'effects-test' });
-  store = createEffectStore(database);
-  worker = await registerWorker(database, { app: 'test' });
-  end = async () => {
-    await worker.stop();
-    await database.close();
-    await created.drop();
-  };
+  ({ database, store, worker, end } = await startEffectsStand());
 });
 afterAll(() => end());
 
@@ -81,22 +72,6 @@ function setup(
 }
 
 let sequence = 0;
-function planOf(rest: Partial<EffectPlan> = {}): EffectPlan {
-  sequence += 1;
-  return {
-    kind: 'test',
-    flow: 'invoices',
-    key: `invoice-paid:cs_${sequence}`,
-    lane: `invoice:${sequence}`,
-    title: 'Mark invoice 1 paid',
-    target: {},
-    body: `{"n":${sequence}}`,
-    subject: { invoiceId: '1' },
-    origin: 'webhook',
-    checkFirst: false,
-    ...rest,
-  };
-}
 const plan = async (rest: Partial<EffectPlan> = {}): Promise<string> =>
   (await database.transaction((tx) => store.plan(tx, planOf(rest)))).id;
 async function row(id: string): Promise<Record<string, unknown>> {

@@ -1,11 +1,12 @@
 import { backoffMs } from './backoff';
 import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
-import { EffectClaimLostError, EffectLaneBusyError, type EffectStore, type EndedAttempt } from './effect-store';
+import { EffectClaimLostError, EffectLaneBusyError, type EndedAttempt } from './effect-life';
+import type { EffectStore } from './effect-store';
 import { BEFORE_GO_LIVE } from './go-live';
 import { ofTheseBytes } from './refreeze';
 
 /** After so long between plan and first sending, the money is looked at again. */
-export const RECHECK_AFTER_MS = 10 * 60_000;
+const RECHECK_AFTER_MS = 10 * 60_000;
 /** Refusals in a row that may be tried again; then a person looks. About a day at the longest back-off. */
 export const REFUSALS_MAX = 1_440;
 /** Until the other effect of the lane has probably ended. */
@@ -28,6 +29,7 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? `${error.name}${code}` : 'unknown error';
 }
 
+/** `worker` is the id of the registration whose heartbeat the claims hang on. */
 export interface EffectEngineOptions {
   store: EffectStore;
   worker: string;
@@ -40,6 +42,7 @@ export interface EffectEngineOptions {
   onTurn?: (turn: { ending: TurnEnding; durationMs: number }) => void;
 }
 
+/** Moves effects through their life, one turn at a time. */
 export interface EffectEngine {
   /** One turn: claim, ask if needed, lease, begin, send, give back, settle. Never throws for what a peer does. */
   turn(effectId: string): Promise<TurnEnding>;
@@ -55,6 +58,7 @@ const NOT_SHOWN: HeldBack = {
 
 const CLAIM_LOST: TurnEnding = { kind: 'nothing', because: 'the claim was lost' };
 
+/** Joins the store with the performers. Starts nothing by itself: whoever has a job for an effect calls `turn`. */
 export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
   const { store, worker } = options;
   const random = options.random ?? Math.random;

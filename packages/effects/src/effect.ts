@@ -1,5 +1,7 @@
 /** See docs/ARCHITECTURE.md, "An effect's life". */
 export type EffectState = 'planned' | 'sending' | 'unknown' | 'parked' | 'done' | 'cancelled';
+
+/** Who brought the event that an effect comes from. */
 export type EffectOrigin = 'webhook' | 'pull' | 'operator' | 'reconciliation';
 
 /** Ids and amounts that people look for. Never names, addresses or e-mails. */

@@ -1,39 +1,29 @@
-import { claimsMigrations } from '@bridge/claims';
-import { createDatabase, type Database, migrate } from '@bridge/database';
-import { createTestDatabase } from '@bridge/test-services';
+import type { Database } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import { createEffectReader, createEffectStore } from './effect-store';
+import { planOf, startEffectsStand } from '../tests/effects-stand';
+import { createEffectReader } from './effect-reader';
+import type { EffectStore } from './effect-store';
 import { forgetEffects, traceEffects } from './forget-bodies';
-import { effectsMigrations } from './migrations';
 
 let database: Database;
+let store: EffectStore;
 let end: () => Promise<void>;
 beforeAll(async () => {
-  const created = await createTestDatabase();
-  await migrate(created.url, [claimsMigrations, effectsMigrations]);
-  database = createDatabase({ url: created.url, poolMax: 2, applicationName: 'forget-test' });
-  end = async () => {
-    await database.close();
-    await created.drop();
-  };
+  ({ database, store, end } = await startEffectsStand());
 });
 afterAll(() => end());
 
 /** An effect that was settled with this result. */
 async function settled(session: string, result: unknown): Promise<string> {
-  const store = createEffectStore(database);
-  const { id } = await store.plan(database.executor, {
-    kind: 'test',
-    flow: 'invoices',
-    key: `invoice-paid:${session}`,
-    lane: null,
-    title: 'Mark an invoice paid',
-    target: {},
-    body: '{"email":"buyer@shop.example"}',
-    subject: { checkoutSessionId: session },
-    origin: 'webhook',
-    checkFirst: false,
-  });
+  const { id } = await store.plan(
+    database.executor,
+    planOf({
+      key: `invoice-paid:${session}`,
+      lane: null,
+      body: '{"email":"buyer@shop.example"}',
+      subject: { checkoutSessionId: session },
+    }),
+  );
   await database.executor.execute(
     sql`update effects.effects set state = 'done', verified = false, settled_at = now(), result = ${JSON.stringify(result)}::jsonb where id = ${id}`,
   );

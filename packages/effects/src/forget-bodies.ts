@@ -8,11 +8,12 @@ const ID_FIELDS = ['checkoutSessionId', 'paymentIntentId', 'chargeId', 'refundId
 /** What stays of a result: who decided, since that person's word stands against the peer's books. Not why: it is free text. */
 const keptOfResult = sql`case when result ? 'resolvedBy' then jsonb_build_object('resolvedBy', result -> 'resolvedBy') end`;
 /** Whether a row still has its body or the peer's answer. */
-export const holdsBody = sql`(body is not null or result is distinct from ${keptOfResult})`;
+const holdsBody = sql`(body is not null or result is distinct from ${keptOfResult})`;
 /** Assignments that erase both. The body's SHA-256 stays, and who decided where a person did. */
-export const erasing = sql`body = null, result = ${keptOfResult},
+const erasing = sql`body = null, result = ${keptOfResult},
   body_sha256 = case when body is null then body_sha256 else sha256(body) end`;
 
+/** An effect about a customer who wants to be forgotten. */
 export interface TracedEffect {
   id: string;
   title: string;
@@ -61,4 +62,25 @@ export async function forgetEffects(tx: Executor, ids: readonly string[]): Promi
     sql`update effects.effects set ${erasing}
         where id = any(${sql.param(ids)}::bigint[]) and state in ('done', 'cancelled') and ${holdsBody}`,
   );
+}
+
+/** Of `EffectStore`: one batch of the nightly erasing. */
+export async function eraseBodies(
+  { executor }: Database,
+  { before, after, limit }: { before: Date; after: string; limit: number },
+): Promise<{ erased: number; last?: string }> {
+  const row = await oneRow<{ erased: number; last: string | null }>(
+    executor,
+    sql`with looked as (
+              select id from effects.effects
+              where id > ${after}::bigint and planned_at < ${before.toISOString()}::timestamptz order by id limit ${limit}),
+            erased as (
+              update effects.effects e set ${erasing} from looked
+              where e.id = looked.id and ${holdsBody} and e.state in ('done', 'cancelled')
+                and e.settled_at < ${before.toISOString()}::timestamptz
+              returning 1)
+            select (select count(*)::int from erased) as erased, (select max(id)::text from looked) as last`,
+  );
+  const last = row?.last ?? undefined;
+  return { erased: row?.erased ?? 0, ...(last === undefined ? {} : { last }) };
 }

@@ -1,12 +1,11 @@
-import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
-import { createDatabase, type Database, migrate } from '@bridge/database';
-import { createTestDatabase } from '@bridge/test-services';
+import type { WorkerRegistration } from '@bridge/claims';
+import type { Database } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { planOf, startEffectsStand } from '../tests/effects-stand';
 import type { CrossCheck, EffectPlan, Performer } from './effect';
 import { createEffectEngine } from './effect-engine';
-import { createEffectStore, type EffectStore } from './effect-store';
+import type { EffectStore } from './effect-store';
 import { countForGoLive, drawLine, listUnsent, settleOlder } from './go-live';
-import { effectsMigrations } from './migrations';
 
 const LINE = new Date('2026-11-20T12:00:00Z');
 const BEFORE = '2026-11-20T11:59:59.999Z';
@@ -18,38 +17,16 @@ let worker: WorkerRegistration;
 let end: () => Promise<void>;
 
 beforeAll(async () => {
-  const created = await createTestDatabase();
-  await migrate(created.url, [claimsMigrations, effectsMigrations]);
-  database = createDatabase({ url: created.url, poolMax: 6, applicationName: 'go-live-test' });
-  store = createEffectStore(database);
-  worker = await registerWorker(database, { app: 'test' });
-  end = async () => {
-    await worker.stop();
-    await database.close();
-    await created.drop();
-  };
+  ({ database, store, worker, end } = await startEffectsStand());
 });
 beforeEach(() => database.executor.execute(sql`truncate effects.attempts, effects.effects`));
 afterAll(() => end());
 
-let sequence = 0;
 async function plan(rest: Partial<EffectPlan> & { paidAt?: string } = {}): Promise<string> {
-  sequence += 1;
   const { paidAt = BEFORE, ...given } = rest;
-  const stored = await store.plan(database.executor, {
-    kind: 'test',
-    flow: 'invoices',
-    key: `invoice-paid:cs_${sequence}`,
-    lane: `invoice:${sequence}`,
-    title: `Mark invoice ${sequence} paid`,
-    target: {},
-    body: '{"email":"buyer@shop.example"}',
-    subject: { checkoutSessionId: `cs_${sequence}`, occurredAt: paidAt },
-    origin: 'webhook',
-    checkFirst: false,
-    ...given,
-  });
-  return stored.id;
+  const whole = planOf({ body: '{"email":"buyer@shop.example"}', ...given });
+  const subject = given.subject ?? { ...whole.subject, occurredAt: paidAt };
+  return (await store.plan(database.executor, { ...whole, subject })).id;
 }
 
 function engineWith(told: CrossCheck) {

@@ -26,6 +26,7 @@ export interface GoLiveCount {
 const movedAt = sql`coalesce((subject ->> 'occurredAt')::timestamptz, planned_at)`;
 const timeOf = (date: Date): SQL => sql`${date.toISOString()}::timestamptz`;
 
+/** How all effects stand on each side of `at`. Changes nothing. */
 export async function countForGoLive(database: Database, at: Date): Promise<GoLiveCount[]> {
   return rows<GoLiveCount>(
     database.executor,

@@ -14,24 +14,14 @@ export {
   createEffectEngine,
   type EffectEngine,
   type EffectEngineOptions,
-  RECHECK_AFTER_MS,
   REFUSALS_MAX,
   type TurnEnding,
 } from './effect-engine';
-export {
-  type AttemptSummary,
-  createEffectReader,
-  createEffectStore,
-  type DueEffect,
-  EffectClaimLostError,
-  type EffectClaimResult,
-  type EffectReader,
-  type EffectStanding,
-  type EffectStore,
-  type EffectSummary,
-  type EndedAttempt,
-  type Settled,
-} from './effect-store';
+export { EffectClaimLostError, type EffectClaimResult, type EndedAttempt, type Settled } from './effect-life';
+export { createEffectReader, type EffectReader, type EffectStanding } from './effect-reader';
+export { createEffectStore, type EffectStore } from './effect-store';
+export type { AttemptSummary, EffectSummary } from './effect-summaries';
+export type { DueEffect } from './effect-sweep';
 export { forgetEffects, type TracedEffect, traceEffects } from './forget-bodies';
 export {
   askAllFirst,

@@ -1,10 +1,9 @@
-import { claimsMigrations, registerWorker, type WorkerRegistration } from '@bridge/claims';
-import { createDatabase, type Database, migrate, rows } from '@bridge/database';
-import { createTestDatabase } from '@bridge/test-services';
+import type { WorkerRegistration } from '@bridge/claims';
+import { type Database, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
+import { planOf, startEffectsStand } from '../tests/effects-stand';
 import type { ClaimedEffect, EffectPlan } from './effect';
-import { createEffectStore, type EffectStore } from './effect-store';
-import { effectsMigrations } from './migrations';
+import type { EffectStore } from './effect-store';
 import { createWaitingEffects, type WaitingEffects } from './waiting-effects';
 
 let database: Database;
@@ -14,37 +13,14 @@ let worker: WorkerRegistration;
 let end: () => Promise<void>;
 
 beforeAll(async () => {
-  const created = await createTestDatabase();
-  await migrate(created.url, [claimsMigrations, effectsMigrations]);
-  database = createDatabase({ url: created.url, poolMax: 6, applicationName: 'waiting-effects-test' });
-  store = createEffectStore(database);
+  ({ database, store, worker, end } = await startEffectsStand());
   waiting = createWaitingEffects(database);
-  worker = await registerWorker(database, { app: 'test' });
-  end = async () => {
-    await worker.stop();
-    await database.close();
-    await created.drop();
-  };
 });
 beforeEach(() => database.executor.execute(sql`truncate effects.attempts, effects.effects`));
 afterAll(() => end());
 
-let number = 0;
 async function plan(rest: Partial<EffectPlan> = {}, target: unknown = { script: 'S' }): Promise<string> {
-  number += 1;
-  const whole: EffectPlan = {
-    kind: 'filemaker-script',
-    flow: 'invoices',
-    key: `invoice-paid:cs_${number}`,
-    lane: `invoice:${number}`,
-    title: 'Mark an invoice paid',
-    target,
-    body: '{}',
-    subject: {},
-    origin: 'webhook',
-    checkFirst: false,
-    ...rest,
-  };
+  const whole = planOf({ kind: 'filemaker-script', target, ...rest });
   return (await database.transaction((tx) => store.plan(tx, whole))).id;
 }
 async function claim(id: string): Promise<ClaimedEffect> {

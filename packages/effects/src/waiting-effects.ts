@@ -1,6 +1,7 @@
 import { changed, type Database, rows } from '@bridge/database';
 import { type SQL, sql } from 'drizzle-orm';
 import type { EffectSubject } from './effect';
+import { isHead } from './lane-head';
 
 /** An effect that keeps others of its lane waiting, and itself waits for the peer. */
 export interface LaneHold {
@@ -40,19 +41,17 @@ export interface WaitingEffects {
   holds(filter: { ids?: readonly string[]; forMs: number; limit: number }): Promise<LaneHold[]>;
 }
 
+/** Reads the same rows as the store, and claims none. */
 export function createWaitingEffects(database: Database): WaitingEffects {
   const { executor } = database;
   return {
     toAsk: async (limit, overdueMs) => {
       const found = await rows<{ id: string }>(
         executor,
-        // One that is unknown is always the head of its lane: none other of the lane may begin before it is settled.
         sql`select e.id from effects.effects e
             where (e.state = 'unknown' or (e.state = 'planned' and e.check_first)) and e.claimed_by is null
               and e.due_at <= clock_timestamp() - make_interval(secs => ${overdueMs / 1_000}::float8)
-              and (e.lane is null or e.state = 'unknown' or not exists (
-                select 1 from effects.effects o where o.lane = e.lane and o.id <> e.id
-                  and (o.state in ('sending', 'unknown') or (o.id < e.id and o.state = 'planned'))))
+              and ${isHead}
             order by e.due_at limit ${limit}`,
       );
       return found.map(({ id }) => id);

@@ -13,9 +13,9 @@ import {
   sessionAnswer,
 } from './answers';
 import { checkOptions, type FileMakerClientOptions } from './client-options';
-import { judgeApiCode, judgeTransport } from './error-codes';
 import { type FileMakerEndpoint, FileMakerError } from './filemaker-error';
 import { createHttpExchange, type HttpRequest } from './http-exchange';
+import { judgeApiCode, judgeTransport } from './judge-failure';
 import { createRequestPaths, type ScriptCall, UnsendableRequest } from './request-urls';
 
 /** What a script left behind. Judge it with `judgeScriptAnswer`; a call that returned is not yet a script that worked. */
@@ -39,6 +39,7 @@ export interface ProductInfo {
 /** Values for fields that stand on the layout. */
 export type FieldData = Readonly<Record<string, string | number>>;
 
+/** One new record; `script` and its parameter are optional. */
 export interface CreateRecordCall {
   readonly layout: string;
   readonly fieldData: FieldData;
@@ -47,6 +48,7 @@ export interface CreateRecordCall {
   readonly parameter?: string | undefined;
 }
 
+/** FileMaker's ids of a new record, both numbers as text. */
 export interface CreatedRecord {
   readonly recordId: string;
   readonly modId: string;
@@ -54,6 +56,7 @@ export interface CreatedRecord {
   readonly script?: ScriptAnswer;
 }
 
+/** Fields of one record to set; the others stay. */
 export interface EditRecordCall {
   readonly layout: string;
   readonly recordId: string;
@@ -62,6 +65,7 @@ export interface EditRecordCall {
   readonly modId?: string | undefined;
 }
 
+/** One `_find`. */
 export interface FindCall {
   readonly layout: string;
   /** The objects are alternatives; the fields inside one must all match. See `exactly`. */
@@ -74,6 +78,7 @@ export interface FindCall {
   readonly responseLayout?: string | undefined;
 }
 
+/** One record of the layout that was asked for. */
 export interface FoundRecord {
   readonly recordId: string;
   readonly modId: string;
@@ -81,6 +86,7 @@ export interface FoundRecord {
   readonly fieldData: Readonly<Record<string, unknown>>;
 }
 
+/** The records of one page, in the order of the server. No match at all (401) is an empty list, not an error. */
 export interface FindResult {
   readonly records: readonly FoundRecord[];
   /**
@@ -172,6 +178,10 @@ function readScript(endpoint: FileMakerEndpoint, answer: Answer): ScriptAnswer {
   return { scriptError, scriptResult };
 }
 
+/**
+ * One client for one FileMaker file. Opens no connection before the first call. Throws FileMakerOptionsError for
+ * faulty settings; its calls reject with FileMakerError, and are sent once at most.
+ */
 export function createFileMakerClient(options: FileMakerClientOptions): FileMakerClient {
   const checked = checkOptions(options);
   const paths = createRequestPaths(checked.prefix, checked.database);

@@ -102,7 +102,7 @@ export type TransportFault =
   | 'request-unsendable'
   | 'client-closed';
 
-/** What a failure means for the call, the session and the work behind it. Decided in one place: error-codes.ts. */
+/** What a failure means for the call, the session and the work behind it. Decided in one place: judge-failure.ts. */
 export interface FileMakerJudgement {
   readonly code: FileMakerErrorCode;
   /** In our own words, safe to show. */

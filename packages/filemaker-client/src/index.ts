@@ -3,10 +3,6 @@ export {
   FILEMAKER_CODE_TABLE,
   type FileMakerCodeRow,
   type FileMakerRowDifference,
-  findCodeRow,
-  judgeApiCode,
-  judgeTransport,
-  type TransportReport,
 } from './error-codes';
 export {
   type CreatedRecord,
@@ -33,6 +29,7 @@ export {
   type TransportFault,
 } from './filemaker-error';
 export { exactly } from './find-criteria';
+export { judgeApiCode, judgeTransport, type TransportReport } from './judge-failure';
 export type { ScriptCall } from './request-urls';
 export {
   judgeScriptAnswer,

@@ -35,6 +35,7 @@ export type ScriptVerdictCode =
 /** The JSON that a kit script gives to Exit Script. Further fields are kept as they are. */
 export type KitResult = Readonly<Record<string, unknown>>;
 
+/** What a script that was run has proved. Route by `verdict`, then by `resend`. */
 export interface ScriptVerdict {
   readonly verdict: ScriptVerdictKind;
   readonly resend: FileMakerResend;

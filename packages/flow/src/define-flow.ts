@@ -148,6 +148,7 @@ export interface Flow<Peers> {
   bind(settings: unknown, peers: Peers): BoundFlow;
 }
 
+/** A flow joined with its settings and peers: what the road and the recovery path call. */
 export interface BoundFlow {
   readonly name: string;
   readonly wants: readonly string[];
@@ -187,6 +188,10 @@ async function takenBack<T>(tx: Executor, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Names a flow once, for its types and for everything that is derived from the list of flows: configuration, doctor,
+ * arguments, schedules, metrics.
+ */
 export function defineFlow<Settings, Peers, Gathered, State, Write>(
   definition: FlowDefinition<Settings, Peers, Gathered, State, Write>,
 ): Flow<Peers> {

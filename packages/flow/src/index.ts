@@ -11,7 +11,7 @@ export {
   type PreviewSubject,
 } from './define-flow';
 export type { FlowRecords, RecordedFact, RecordedReversal } from './flow-records';
-export { isAsShown, planDigest, type ShownPlan } from './plan-digest';
+export { planDigest, type ShownPlan } from './plan-digest';
 export type {
   BoundPass,
   Compared,

@@ -26,6 +26,7 @@ export interface Finding {
   beforeStart?: boolean;
 }
 
+/** The event that would bring what a finding missed; it enters the inbox under `eventId`. */
 export interface FindingReplay {
   eventId: string;
   eventType: string;
@@ -59,12 +60,14 @@ export interface Compared {
   byPerson?: readonly string[];
 }
 
+/** A span of births at Stripe, by Stripe's clock. */
 export interface ReconcileWindow {
   since: Date;
   /** Not included. */
   until: Date;
 }
 
+/** What a pass is given beside its window. */
 export interface ReconcileContext {
   /** For reading the flow's own tables, outside any transaction. */
   executor: Executor;
@@ -107,6 +110,10 @@ export interface ReconcilePass<Settings, Peers> {
 /** A pass as schedules and commands know it. */
 export type PassInfo = Pick<ReconcilePass<never, never>, 'name' | 'title' | 'schedule' | 'byHand' | 'lookBackMs'>;
 
+/**
+ * A pass joined with its settings and peers. `run` yields page after page; each is stored before the next is asked
+ * for.
+ */
 export interface BoundPass extends PassInfo {
   run(window: ReconcileWindow, context: ReconcileContext): AsyncIterable<ReconcilePage>;
 }

@@ -11,12 +11,14 @@ export interface ReplayEvent {
   createdAt: Date | null;
 }
 
+/** One page of payments that succeeded in a window. */
 export interface ReplayPage {
   events: readonly ReplayEvent[];
   /** JSON: the same question goes on behind this page when it is given this. */
   cursor: unknown;
 }
 
+/** What a search for payments is given. */
 export interface ReplayContext {
   /** For reading the flow's own tables, outside any transaction. */
   records: Executor;
@@ -41,6 +43,7 @@ export interface ReplayHalf<Settings, Peers> {
   ): AsyncIterable<ReplayPage>;
 }
 
+/** A `ReplayHalf` joined with its settings and peers. */
 export interface BoundReplay {
   readonly volatile: readonly string[];
   find(word: string, context: ReplayContext): Promise<readonly ReplayEvent[] | undefined>;

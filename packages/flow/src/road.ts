@@ -12,6 +12,7 @@ export type PeerFailure =
   /** The question itself was refused and would be again. */
   | { kind: 'park'; code: string; message: string };
 
+/** How an event's turn ended. */
 export type RoadEnding =
   /** Effects that want a job: the planned ones to run, the parked ones to stand on the board as failed. */
   | { kind: 'processed'; planned: { id: string; run: number }[]; parked: { id: string; run: number }[] }
@@ -20,8 +21,10 @@ export type RoadEnding =
   | { kind: 'waiting'; afterMs: number; code: string }
   | { kind: 'nothing'; because: string; dueInMs?: number };
 
+/** How an effect begins: by being sent, with a question to the peer, or with a question and no more. */
 export type Caution = 'none' | 'ask-first' | 'ask-only';
 
+/** `worker` is the id of the registration whose heartbeat the claims hang on. */
 export interface RoadOptions {
   database: Database;
   inbox: Inbox;
@@ -71,6 +74,7 @@ const CHANGED_SINCE = {
   reason: 'What would be sent now is not what was shown when the replay was ordered',
 } as const;
 
+/** The one way from an inbox row to planned effects. */
 export interface Road {
   /** One event's way: claim, ask the peers, then flow tables, planned effects and the row's end in one transaction. */
   turn(inboxId: string): Promise<RoadEnding>;
@@ -100,6 +104,7 @@ function keepToOrder(endings: FlowEnding[], { order, shown }: OrderedEvent, vola
   for (const ending of endings) ending.plans = ending.plans.map(asShown);
 }
 
+/** Joins inbox, flows and effects. Starts nothing by itself: whoever has a job for an event calls `turn`. */
 export function createRoad(options: RoadOptions): Road {
   const { database, inbox, effects, worker } = options;
   const now = options.now ?? (() => new Date());

@@ -2,6 +2,10 @@ import { changed, type Database, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 import { type MaintenanceWindow, type OpenWindow, openWindows } from './maintenance-window';
 
+/**
+ * One thing that keeps a scope shut. `cause` is a stable code, `detail` a sentence; `by` a person, a process or the
+ * configuration.
+ */
 export type Closure = {
   scope: string;
   /** `window`: maintenance that the configuration foresees; all others are rows. */
@@ -47,6 +51,7 @@ export interface Gates {
 /** The row of `closures` that only tells the time. */
 const CLOCK = 'clock';
 
+/** Needs the migrations of `gates`. `windows`: the maintenance that the configuration foresees. */
 export function createGates(database: Database, options: { windows?: readonly MaintenanceWindow[] } = {}): Gates {
   const { executor } = database;
   const { windows = [] } = options;

@@ -1,3 +1,3 @@
-export { type Closure, createGates, type Gates, PROBE_EVERY_MS, PROBE_HOLD_MS } from './gates';
+export { type Closure, createGates, type Gates, PROBE_HOLD_MS } from './gates';
 export type { MaintenanceWindow } from './maintenance-window';
 export { gatesMigrations } from './migrations';

@@ -3,8 +3,10 @@ import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import * as fc from 'fast-check';
+import type { Delivery } from './deliveries';
+import type { EventFilter } from './event-summaries';
 import { forgetEvents, needleOf, traceEvents } from './forget-bodies';
-import { createInbox, type Delivery, type EventFilter, type Inbox } from './inbox';
+import { createInbox, type Inbox } from './inbox';
 import { inboxMigrations } from './migrations';
 
 let database: Database;

@@ -1,6 +1,6 @@
 import { changed, type Database, type Executor, oneRow } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import type { EventState } from './inbox';
+import type { EventState } from './event';
 
 /** What to look for: rows that hold one of these texts as a whole JSON string in their body, or are about one of these objects. */
 export interface Traces {
@@ -8,6 +8,7 @@ export interface Traces {
   objectIds: readonly string[];
 }
 
+/** An event about a customer who wants to be forgotten. */
 export interface TracedEvent {
   id: string;
   eventId: string;
@@ -70,4 +71,24 @@ export async function forgetEvents(tx: Executor, ids: readonly string[]): Promis
     sql`update inbox.events set body = null, body_sha256 = sha256(body)
         where id = any(${sql.param(ids)}::bigint[]) and body is not null and state in ('processed', 'ignored')`,
   );
+}
+
+/** Of `Inbox`: one batch of the nightly erasing. */
+export async function eraseBodies(
+  { executor }: Database,
+  { before, after, limit }: { before: Date; after: string; limit: number },
+): Promise<{ erased: number; last?: string }> {
+  const row = await oneRow<{ erased: number; last: string | null }>(
+    executor,
+    sql`with looked as (
+              select id, body is not null and state in ('processed', 'ignored') as erasable from inbox.events
+              where id > ${after}::bigint and received_at < ${before.toISOString()}::timestamptz order by id limit ${limit}),
+            erased as (
+              update inbox.events e set body = null, body_sha256 = sha256(e.body) from looked
+              where e.id = looked.id and looked.erasable and e.body is not null and e.state in ('processed', 'ignored')
+              returning 1)
+            select (select count(*)::int from erased) as erased, (select max(id)::text from looked) as last`,
+  );
+  const last = row?.last ?? undefined;
+  return { erased: row?.erased ?? 0, ...(last === undefined ? {} : { last }) };
 }

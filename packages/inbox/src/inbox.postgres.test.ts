@@ -3,7 +3,9 @@ import { createDatabase, type Database, migrate, rows } from '@bridge/database';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
-import { createInbox, type Delivery, EventClaimLostError, type Inbox, STARTS_MAX } from './inbox';
+import type { Delivery } from './deliveries';
+import { EventClaimLostError, STARTS_MAX } from './event-life';
+import { createInbox, type Inbox } from './inbox';
 import { inboxMigrations } from './migrations';
 
 let database: Database;

@@ -1,21 +1,10 @@
+export type { Delivery, Recorded } from './deliveries';
+export type { EventSource, EventState } from './event';
+export { type ClaimedEvent, type ClaimResult, EventClaimLostError, type Finish, STARTS_MAX } from './event-life';
+export type { EventFilter, EventSummary } from './event-summaries';
+export type { DueEvent } from './event-sweep';
 export { forgetEvents, needleOf, type TracedEvent, type Traces, traceEvents } from './forget-bodies';
-export {
-  type ClaimedEvent,
-  type ClaimResult,
-  createInbox,
-  type Delivery,
-  type DueEvent,
-  EventClaimLostError,
-  type EventFilter,
-  type EventSource,
-  type EventState,
-  type EventSummary,
-  type Finish,
-  type Inbox,
-  type Recorded,
-  type Rejection,
-  STARTS_MAX,
-} from './inbox';
+export { createInbox, type Inbox } from './inbox';
 export { inboxMigrations } from './migrations';
 export {
   type EventExpectations,
@@ -24,3 +13,4 @@ export {
   readStripeEvent,
   type StripeDelivery,
 } from './read-stripe-event';
+export type { Rejection } from './rejections';

@@ -1,7 +1,10 @@
-import type { Delivery, EventSource } from './inbox';
+import type { Delivery } from './deliveries';
+import type { EventSource } from './event';
 
+/** Why a body is no event for us. `EVENT_THIN`: one of the kind that holds ids only. */
 export type EventFault = 'BODY_NOT_JSON' | 'EVENT_THIN' | 'NOT_AN_EVENT';
 
+/** What this bridge works on; a genuine event beside it is stored as ignored. */
 export interface EventExpectations {
   /** Undefined: both are taken. */
   livemode: boolean | undefined;
@@ -15,6 +18,7 @@ const identifier = /^[\x21-\x7e]{1,255}$/;
 /** Why a genuine event is stored and not worked on. */
 export type IgnoredBecause = 'OTHER_LIVEMODE' | 'UNWANTED_TYPE';
 
+/** A delivery of Stripe, and whether it is worked on. */
 export type StripeDelivery = Delivery & { ignoredBecause: IgnoredBecause | null };
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { changed, type Database, type Executor, oneRow } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 
+/** The one row of `installation.installation`. */
 export interface Installation {
   /** 32 hex characters, made by the first migration. Part of every Redis key, so that two bridges can share one Redis. */
   id: string;
@@ -9,6 +10,7 @@ export interface Installation {
   firstMigratedAt: Date;
 }
 
+/** What a bridge is tied to: one account, one file. */
 export type Peer = 'stripe' | 'filemaker';
 
 /** This database belongs to another account or file: going on would mix two companies' money. */
@@ -28,6 +30,7 @@ export function fingerprint(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
+/** Rejects when the row is missing: without it no bridge is safe to run. */
 export async function readInstallation(database: Database): Promise<Installation> {
   const row = await oneRow<{ id: string; first_migrated_at: string }>(
     database.executor,

@@ -22,8 +22,13 @@ export const catalogue = {
   replays: { job: 'replay', data: z.strictObject({ planId: rowId }) },
 } as const;
 
+/** A queue of the catalogue. */
 export type QueueName = keyof typeof catalogue;
+
+/** What a job of this queue carries: ids. */
 export type JobData<Name extends QueueName> = z.infer<(typeof catalogue)[Name]['data']>;
+
+/** In the order of the catalogue. */
 export const queueNames = Object.keys(catalogue) as QueueName[];
 
 /** A job to be: its id names the row and the run, so that adding it twice is adding it once. */
@@ -46,6 +51,7 @@ export function eventJob(row: { id: string; eventId: string; run: number }): New
   return { queue: 'stripe-events', id: row.run === 0 ? id : `${id}.${row.run}`, data: { inboxId: row.id } };
 }
 
+/** One run of an effect: the row's id and its run. */
 export function effectJob(row: { id: string; run: number }): NewJob<'filemaker-effects'> {
   return { queue: 'filemaker-effects', id: `${row.id}.${row.run}`, data: { effectId: row.id } };
 }

@@ -12,6 +12,7 @@ export interface FailedEntry {
   since: Date;
 }
 
+/** Puts what waits for a person among the failed jobs, for Bull Board to show. */
 export interface FailedBoard {
   /**
    * Makes sure that each of these stands as a failed job with its reason. One that stands there, or is in a worker's hand

@@ -10,6 +10,7 @@ export type JobEnding =
   /** A person has to look: the job stands as failed with this reason. No customer data in it. */
   | { kind: 'failed'; reason: string };
 
+/** Takes the jobs of one queue. Runs from its creation until `stop`. */
 export interface JobWorker {
   /** Stops fetching; jobs in hand go on. A read that is waiting already may still bring one more job. */
   pause(): Promise<void>;
@@ -25,7 +26,14 @@ export interface JobWorker {
 
 /** A job that throws goes back to wait so long; the row's own counter decides when it has been tried often enough. */
 const AFTER_THROW_MS = 1_000;
+/** While stopping with nothing in hand, Redis counts as away after so long. */
+const IDLE_AWAY_MS = 1_000;
+const LOOK_MS = 250;
 
+/**
+ * Begins to fetch at once, also while Redis is away. Data that the catalogue does not know fails the job; a `handle`
+ * that throws is reported to `onError`, and its job comes again a second later.
+ */
 export function createJobWorker<Name extends QueueName>(options: {
   queue: Name;
   redisUrl: string;
@@ -88,12 +96,20 @@ export function createJobWorker<Name extends QueueName>(options: {
     stop: (deadlineMs) => {
       stopped ??= (async () => {
         let timer: NodeJS.Timeout | undefined;
+        let look: NodeJS.Timeout | undefined;
+        let idleAwayMs = 0;
         const late = new Promise<'late'>((resolve) => {
           timer = setTimeout(() => resolve('late'), deadlineMs);
+          // BullMQ's own read waits for Redis without limit: while that is away there is nothing else to wait for.
+          look = setInterval(() => {
+            idleAwayMs = inHand === 0 && connection.status !== 'ready' ? idleAwayMs + LOOK_MS : 0;
+            if (idleAwayMs >= IDLE_AWAY_MS) resolve('late');
+          }, LOOK_MS);
         });
         const closed = worker.close().catch(options.onError);
         const ended = await Promise.race([closed, late]);
         clearTimeout(timer);
+        clearInterval(look);
         const left = inHand;
         // BullMQ waits for its jobs without limit and cannot be told to hurry: what is left runs on without a queue, and
         // its rows are freed by the end of our heartbeat.

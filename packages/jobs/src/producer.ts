@@ -12,6 +12,7 @@ export class QueueUnavailableError extends Error {
   }
 }
 
+/** The one way by which jobs get into Redis, with a time-out on every question. */
 export interface Producer {
   /** Adds jobs; one that is held already (in any state) is left as it is. Rejects with QueueUnavailableError within the time-out. */
   enqueue(jobs: readonly NewJob[]): Promise<void>;

@@ -21,6 +21,7 @@ export interface SweepSource<Row extends SweptRow = SweptRow> {
   job(row: Row): NewJob;
 }
 
+/** What one round did, in rows. */
 export interface SweepCounts {
   recovered: number;
   enqueued: number;

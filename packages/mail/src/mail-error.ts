@@ -1,6 +1,7 @@
 /** How far a letter got. `unheard`: its bytes were on their way and no answer came; it may have arrived. */
 export type MailStage = 'not-sent' | 'refused' | 'unheard';
 
+/** Stable. What each means for the letter its error says: see `stage` and `again`. */
 export type MailErrorCode =
   | 'MAIL_SERVER_AWAY'
   | 'MAIL_TLS'

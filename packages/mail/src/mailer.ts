@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { createTransport } from 'nodemailer';
 import { MailError, toMailError } from './mail-error';
 
+/** One mail server, one sender. */
 export interface MailerOptions {
   /** `smtp://user:password@host:port`, or `smtps:` for TLS from the first byte. Secret. */
   smtpUrl: string;
@@ -12,6 +13,7 @@ export interface MailerOptions {
   timeoutMs?: number;
 }
 
+/** One letter to all its addresses together. */
 export interface Letter {
   /** Addresses; at least one. */
   to: readonly string[];
@@ -30,6 +32,7 @@ export interface Sent {
   rejected: number;
 }
 
+/** Sends letters, each at most once. */
 export interface Mailer {
   /** One letter over a connection of its own. Rejects with MailError. */
   send(letter: Letter): Promise<Sent>;

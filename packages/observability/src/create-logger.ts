@@ -1,7 +1,10 @@
 import { type DestinationStream, pino } from 'pino';
 import { redactLine, redactText } from './redact';
 
+/** pino's, made by `createLogger`. */
 export type Logger = pino.Logger;
+
+/** pino's levels; `silent` writes nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /**

@@ -112,6 +112,7 @@ export function createMetrics(options: { collectTimeoutMs?: number; defaults?: b
   };
 }
 
+/** All of a process's metrics and the registry they stand in. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Rejects after `timeoutMs`; the work itself goes on unheard, its late failure included. */

@@ -1,16 +1,18 @@
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Metrics } from './create-metrics';
+import { createHttpListener } from './http-listener';
 import { startLoopWatch } from './loop-watch';
 
 /** `ok`, or why not, in a few words without secrets. */
 export type CheckResult = string;
 
+/** Ready or not, and each check by name, for a person who asks why. */
 export interface Readiness {
   ready: boolean;
   checks: Record<string, CheckResult>;
 }
 
+/** What the three routes are answered from. */
 export interface OpsServerOptions {
   host: string;
   /** 0 takes any free port. */
@@ -23,6 +25,7 @@ export interface OpsServerOptions {
   readyTimeoutMs?: number;
 }
 
+/** `/healthz`, `/readyz` and `/metrics` on a port of their own. */
 export interface OpsServer {
   /** Listens; resolves with the address, for example `http://127.0.0.1:9464`. */
   start(): Promise<string>;
@@ -71,31 +74,16 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
   );
   server.maxConnections = 50;
 
+  const listener = createHttpListener(server, options);
   return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(options.port, options.host, () => {
-          server.removeListener('error', reject);
-          resolve(urlOf(server.address()));
-        });
-      }),
-    stop: () =>
-      new Promise((resolve) => {
-        loop.stop();
-        if (!server.listening) return resolve();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    start: () => listener.start(),
+    stop: () => {
+      loop.stop();
+      const stopped = listener.stop(0);
+      server.closeAllConnections();
+      return stopped;
+    },
   };
-}
-
-/** The address a server listens on, as something a person can open: a wildcard becomes 127.0.0.1. */
-export function urlOf(address: AddressInfo | string | null): string {
-  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
-  const wildcard = address.address === '0.0.0.0' || address.address === '::';
-  const host = wildcard ? '127.0.0.1' : address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
 }
 
 function json(status: number, body: object) {

@@ -8,6 +8,7 @@ export interface AppConfig {
   readonly shutdownSeconds: number;
 }
 
+/** A process that serves. Addresses such as `http://127.0.0.1:9464`. */
 export interface RunningApp {
   /** Public address, if there is one. */
   url?: string | undefined;

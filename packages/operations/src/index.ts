@@ -1,22 +1,39 @@
-export { type AdoptionPlan, adopt, planAdoption } from './adopt';
-export { type ActEnding, type AuditedAct, type AuditRow, audited, listAudit } from './audit';
-export {
-  type CheckStep,
-  type CheckStepName,
-  checkFileMaker,
-  type FileMakerCheck,
-  type FileMakerCheckOptions,
-  type FileMakerFault,
-  type FileMakerFaultCode,
-} from './check-filemaker';
 export {
   beginSession,
   endSession,
   operatorOfSession,
   SESSION_HOURS_MAX,
   SESSION_IDLE_MINUTES,
-} from './console-sessions';
-export { comparisonSentence } from './cut-over-lines';
+} from './access/console-sessions';
+export {
+  countLoginTry,
+  forgetLoginTries,
+  type LoginTry,
+  TRIES_PER_ADDRESS_MAX,
+  TRIES_PER_NAME_MAX,
+  TRIES_WINDOW_MINUTES,
+} from './access/login-tries';
+export {
+  isOperatorName,
+  listOperators,
+  type Operator,
+  parseConsoleAdmin,
+  putOperator,
+  seedOperator,
+  verifyOperator,
+} from './access/operators';
+export { hashPassword, PASSWORD_LENGTH_MAX, parsePasswordHash } from './access/password-hash';
+export { type ActEnding, type AuditedAct, type AuditRow, audited, listAudit } from './audit/audit';
+export { type AdoptionPlan, adopt, planAdoption } from './cut-over/adopt';
+export { comparisonSentence } from './cut-over/cut-over-lines';
+export {
+  type GoLivePlan,
+  goLive,
+  planGoLive,
+  type SideOfLine,
+  settleOlderEffects,
+  type WentLive,
+} from './cut-over/go-live';
 export { type Day, dayOf, daysOfMonth, isDay, windowOf } from './days/calendar';
 export {
   type ChainCheck,
@@ -42,73 +59,19 @@ export {
   type EndpointFixed,
   examineBridge,
   fixWebhookEndpoint,
-} from './doctor';
+} from './doctor/examine-bridge';
 export { roundsExpected, type ScheduleExpected } from './doctor/work';
-export { eraseWords } from './erase-words';
-export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions';
-export { type ForgetPlan, type Forgetting, forgetCustomer, isCustomer, planForgetting } from './forget-customer';
-export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gate-acts';
 export {
-  type GoLivePlan,
-  goLive,
-  planGoLive,
-  type SideOfLine,
-  settleOlderEffects,
-  type WentLive,
-} from './go-live';
-export {
-  EFFECT_STATES,
-  EVENT_SOURCES,
-  EVENT_STATES,
-  LIST_LIMIT_MAX,
-  type ListedEffect,
-  listEffects,
-  listEvents,
-  listRejections,
-  type Page,
-} from './lists';
-export {
-  countLoginTry,
-  forgetLoginTries,
-  type LoginTry,
-  TRIES_PER_ADDRESS_MAX,
-  TRIES_PER_NAME_MAX,
-  TRIES_WINDOW_MINUTES,
-} from './login-tries';
-export { allMigrations, operationsMigrations } from './migrations';
-export { decimalText, moneyText } from './money-text';
-export { nextForParkedEvent, type ParkedEvent } from './next-for-parked';
-export {
-  isOperatorName,
-  listOperators,
-  type Operator,
-  parseConsoleAdmin,
-  putOperator,
-  seedOperator,
-  verifyOperator,
-} from './operators';
-export { hashPassword, PASSWORD_LENGTH_MAX, parsePasswordHash } from './password-hash';
-export type { NoProof, Proof, ProofEntry, ProofStanding, Verdict as ProofVerdict } from './prove/proof';
-export { isProofFine, proofPage } from './prove/proof-page';
-export { type ProveOptions, proveId } from './prove/prove-id';
-export {
-  type EffectDetails,
-  type EventDetails,
-  type FrozenEffect,
-  type LivingProcess,
-  type MoneyAtRisk,
-  type OverdueEffect,
-  type OverdueEffects,
-  type ParkedRow,
-  readFrozenEffects,
-  readMoneyAtRisk,
-  readParked,
-  readStripeTransactions,
-  type SessionCensus,
-  type SessionRow,
-} from './read-engine-tables';
-export type { FinishedPass, OpenFindings, RecoveryFigures } from './read-recovery-tables';
-export { itemsUnderWay, readReplayBodies } from './read-replay-tables';
+  type CheckStep,
+  type CheckStepName,
+  checkFileMaker,
+  type FileMakerCheck,
+  type FileMakerCheckOptions,
+  type FileMakerFault,
+  type FileMakerFaultCode,
+} from './filemaker-check/check-filemaker';
+export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions/filemaker-sessions';
+export { createSessionOpener, sessionTokenKeys } from './filemaker-sessions/session-opener';
 export {
   acceptFinding,
   askReconcile,
@@ -121,14 +84,20 @@ export {
   type ShownFinding,
   showFinding,
   totalFindings,
-} from './reconcile-acts';
+} from './findings/reconcile-acts';
+export { type ReplayedFinding, readReplayedFindings } from './findings/replayed-findings';
+export { type ForgetPlan, type Forgetting, forgetCustomer, isCustomer, planForgetting } from './forget/forget-customer';
+export { parseScope, pauseScope, type Resumption, resumeScope, scopeAsTyped } from './gates/gate-acts';
+export { allMigrations, operationsMigrations } from './migrations';
+export type { NoProof, Proof, ProofEntry, ProofStanding, Verdict as ProofVerdict } from './prove/proof';
+export { isProofFine, proofPage } from './prove/proof-page';
+export { type ProveOptions, proveId } from './prove/prove-id';
 export { changeText, differenceOf, differenceOfBodies, type FieldChange } from './replay/difference';
 export { judgeOutcome } from './replay/judge-outcome';
 export { isAllSettled, type NextStep, nameInvoice, nextStepsOf } from './replay/next-steps';
 export {
   askReplay,
   cancelReplay,
-  isWorkerAlive,
   REPLAY_PLAN_HOURS,
   type ReplayMove,
   type ReplayRefusalCode,
@@ -179,16 +148,16 @@ export {
   VERDICTS,
   type Verdict,
 } from './replay/verdict';
-export { type ReplayedFinding, readReplayedFindings } from './replayed-findings';
 export { type Report, type ReportedMove, type ReportOptions, type ReportRow, readReport } from './report/read-report';
 export { createReportCsv, REPORT_CSV_HEADINGS } from './report/report-csv';
+export { nextForParkedEvent, type ParkedEvent } from './resolve/next-for-parked';
 export {
   type EventReprocessing,
   type ExplainedEvent,
   explainEventRetries,
   reprocessEvent,
   retryEvent,
-} from './reprocess-event';
+} from './resolve/reprocess-event';
 export {
   type Asked,
   type EffectResolution,
@@ -201,7 +170,7 @@ export {
   type Resolution,
   resolveEffect,
   retryEffect,
-} from './resolve-effect';
+} from './resolve/resolve-effect';
 export {
   findRunbook,
   listRunbookGroups,
@@ -210,12 +179,42 @@ export {
   type RunbookGroup,
   runbookOf,
   runbookText,
-} from './runbooks';
-export { listScheduleRuns, recordScheduleSuccess } from './schedule-runs';
-export { createSessionOpener, sessionTokenKeys } from './session-opener';
-export { type FileMakerSeen, lookAtFileMaker, lookAtStripe, type StripeSeen } from './setup-looks';
-export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent } from './show';
-export { readStatus, type Status } from './status';
-export type { ParkedItem, StatusFigures } from './status-figures';
-export { holdSentence, type StatusLine, spell, topLines } from './status-lines';
+} from './runbooks/runbooks';
+export { type FileMakerSeen, lookAtFileMaker, lookAtStripe, type StripeSeen } from './setup/setup-looks';
+export {
+  EFFECT_STATES,
+  EVENT_SOURCES,
+  EVENT_STATES,
+  LIST_LIMIT_MAX,
+  type ListedEffect,
+  listEffects,
+  listEvents,
+  listRejections,
+  type Page,
+} from './show/lists';
+export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent } from './show/show';
+export { listScheduleRuns, recordScheduleSuccess } from './status/schedule-runs';
+export { readStatus, type Status } from './status/status';
+export type { ParkedItem, StatusFigures } from './status/status-figures';
+export { holdSentence, type StatusLine, spell, topLines } from './status/status-lines';
+export {
+  type EffectDetails,
+  type EventDetails,
+  type FrozenEffect,
+  type ParkedRow,
+  readFrozenEffects,
+  readParked,
+} from './tables/read-engine-tables';
+export {
+  type MoneyAtRisk,
+  type OverdueEffect,
+  type OverdueEffects,
+  readMoneyAtRisk,
+  readStripeTransactions,
+} from './tables/read-figures';
+export { isWorkerThere, type LivingProcess, type SessionCensus, type SessionRow } from './tables/read-processes';
+export type { FinishedPass, OpenFindings, RecoveryFigures } from './tables/read-recovery-tables';
+export { itemsUnderWay, readReplayBodies } from './tables/read-replay-tables';
 export { BRIDGE_VERSION } from './version';
+export { decimalText, moneyText } from './wording/money-text';
+export { reasonText } from './wording/reason-words';

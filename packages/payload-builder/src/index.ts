@@ -1,4 +1,4 @@
-export { currencyExponent, formatMinor } from './currency';
+export { formatMinor } from './currency';
 export {
   type ArticleInvoicePayload,
   type BuiltInvoicePayload,

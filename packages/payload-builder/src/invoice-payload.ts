@@ -34,6 +34,7 @@ export interface InvoiceItem {
   unit_price_cents: string;
 }
 
+/** Where to ship, in the words of Stripe. */
 export interface InvoiceShipping {
   name: string;
   /** `null` when the customer gave none. `line2` only when it was filled in. */
@@ -60,6 +61,7 @@ export interface ArticleInvoicePayload {
   idempotency_key: string;
 }
 
+/** The profile `full`: the fields of the article and those by which a script can check and book. */
 export interface FullInvoicePayload extends ArticleInvoicePayload {
   event_id: string;
   checkout_session_id: string;
@@ -74,6 +76,7 @@ export interface FullInvoicePayload extends ArticleInvoicePayload {
   schema_version: 1;
 }
 
+/** By the profile `article` or `full`. */
 export type InvoicePayload = ArticleInvoicePayload | FullInvoicePayload;
 
 /**
@@ -86,12 +89,14 @@ export type InvoicePayload = ArticleInvoicePayload | FullInvoicePayload;
  */
 export type PayloadNotice = 'PRODUCT_MISSING' | 'CODE_MISSING' | 'LINE_SPLIT' | 'BREAKDOWN_DIFFERS' | 'CAPTURED_LESS';
 
+/** What the Session itself does not say. `idempotencyKey`: `invoice-paid:cs_…`. */
 export interface InvoiceContext {
   invoiceId: string;
   idempotencyKey: string;
   eventId: string;
 }
 
+/** A payload whose sums are proved. */
 export interface BuiltInvoicePayload {
   kind: 'built';
   payload: InvoicePayload;

@@ -16,6 +16,7 @@ export interface PayloadProfile {
   missingCode: 'empty' | 'refuse';
 }
 
+/** As without a YAML file. */
 export const defaultProfile: PayloadProfile = {
   fields: 'full',
   unitPrice: 'unit',

@@ -41,6 +41,7 @@ export interface RefusalDetails {
   sums?: MoneySums;
 }
 
+/** Nothing may be sent. `message` is for people and holds sums and ids, no customer data; `code` is stable. */
 export interface RefusedPayload {
   kind: 'refused';
   code: PayloadRefusalCode;

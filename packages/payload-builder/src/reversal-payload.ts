@@ -4,8 +4,12 @@ import { read } from './paid-session';
 import { PayloadRefusal, type RefusedPayload, refusalAsValue } from './payload-refusal';
 import { wellFormedText } from './well-formed-text';
 
+/** Which of the two a reversal is. */
 export type ReversalKind = 'refund' | 'dispute';
 
+/**
+ * What the refund or dispute itself does not say. `idempotencyKey`: `invoice-refunded:re_…`, `invoice-disputed:dp_…`.
+ */
 export interface ReversalContext {
   invoiceId: string;
   /** `""` when the Session behind the payment is not known. */
@@ -33,10 +37,16 @@ interface ReversalFields {
   schema_version: 1;
 }
 
+/** Profile `article` or `full`, as the fields that are there say. */
 export type RefundPayload = { invoice_id: string; refund_id: string } & ReversalFields;
+
+/** Like a refund, with the id of the dispute. */
 export type DisputePayload = { invoice_id: string; dispute_id: string } & ReversalFields;
+
+/** What a script is told when money goes back. */
 export type ReversalPayload = RefundPayload | DisputePayload;
 
+/** `bytes`: `payload` as JSON text, to be frozen and sent as it is. */
 export interface BuiltReversalPayload {
   kind: 'built';
   payload: ReversalPayload;

@@ -1,4 +1,4 @@
-import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
+import { changed, type Database, type Executor, oneRow, rows, type Transaction } from '@bridge/database';
 import type { Compared, Finding, FindingReplay } from '@bridge/flow';
 import type { Inbox } from '@bridge/inbox';
 import { type SQL, sql } from 'drizzle-orm';
@@ -162,14 +162,21 @@ interface Seen {
 
 const nameOf = (finding: Pick<Finding, 'class' | 'objectId'>): string => `${finding.class} ${finding.objectId}`;
 
+/** One finding per class and object: a page that names one twice has seen the second state of it. */
+const distinct = (findings: PageCommit['findings']): PageCommit['findings'] => [
+  ...new Map(findings.map((finding) => [nameOf(finding), finding])).values(),
+];
+
+/** Any number that no other lock of this database has. */
+const FINDINGS_LOCK = 7_402_311;
+
 /**
- * One finding per class and object: a page that names one twice has seen the second state of it. In one order, so that two
- * passes that find the same wait for each other and not against each other.
+ * Whoever changes several findings at once does so alone, until the transaction ends. What a page finds and what it closes lie
+ * in no order that two pages could share: one may find what the other closes, and the other way round. A page is written in
+ * milliseconds; one that waited for another has lost nothing.
  */
-function distinct(findings: PageCommit['findings']): PageCommit['findings'] {
-  const named = new Map(findings.map((finding) => [nameOf(finding), finding]));
-  return [...named.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-}
+const lockFindings = (tx: Executor): Promise<unknown> =>
+  tx.execute(sql`select pg_advisory_xact_lock(${FINDINGS_LOCK})`);
 
 /** PostgreSQL's JSON takes neither U+0000 nor halves of surrogate pairs; one such text must not stop a whole page. */
 const storable = (text: string | null): string | null => text?.replaceAll('\u0000', '\ufffd').toWellFormed() ?? null;
@@ -303,6 +310,7 @@ export function commitPage(
   page: PageCommit,
 ): Promise<CommittedPage> {
   return database.transaction(async (tx) => {
+    await lockFindings(tx);
     const findings = distinct(page.findings);
     const seen = await storeFindings(tx, run, findings);
     const fixed = await closeFindings(tx, run, page.compared, seen);
@@ -381,34 +389,34 @@ export function createFindings(database: Database): Findings {
   };
 }
 
-/** Objects with open findings of a flow that a run has not seen, the longest unseen first. */
+/**
+ * Objects with open findings of a flow that a run has not seen, the longest unseen first. Where there are more than the limit,
+ * half of the places go by a draw that each run makes anew: what nobody can look up (a refund of a payment that we do not know)
+ * stays unseen for ever, and must not keep all the others from being looked at.
+ */
 export async function listUnseenObjects(
   executor: Executor,
   { flow, run, limit }: { flow: string; run: string; limit: number },
 ): Promise<string[]> {
   const found = await rows<{ object_id: string }>(
     executor,
-    sql`select object_id from reconciliation.findings where state = 'open' and flow = ${flow}
-        group by object_id having max(last_run) <> ${run}::bigint order by max(last_seen), object_id limit ${limit}`,
+    sql`select object_id from (
+          select object_id, by_age from (
+            select object_id, row_number() over (order by max(last_seen), object_id) as by_age,
+              row_number() over (order by hashtextextended(object_id, ${run}::bigint), object_id) as by_draw
+            from reconciliation.findings where state = 'open' and flow = ${flow}
+            group by object_id having max(last_run) <> ${run}::bigint) unseen
+          order by least(by_age, by_draw), by_age limit ${limit}) told
+        order by by_age`,
   );
   return found.map(({ object_id }) => object_id);
 }
 
-/**
- * Erases why people have accepted findings: it is free text. By what the findings are about, or by when they were accepted.
- * Returns how many.
- */
-export function forgetAcceptedWhys(
-  within: Executor,
-  which: { objectIds: readonly string[] } | { before: Date; limit: number },
-): Promise<number> {
-  const those =
-    'objectIds' in which
-      ? sql`object_id = any(${texts(which.objectIds)})`
-      : sql`id in (select id from reconciliation.findings where accepted_why is not null
-          and accepted_at < ${which.before.toISOString()}::timestamptz order by id limit ${which.limit})`;
+/** Erases why people have accepted findings about these objects: it is free text. Returns how many. */
+export async function forgetAcceptedWhys(tx: Transaction, objectIds: readonly string[]): Promise<number> {
+  await lockFindings(tx);
   return changed(
-    within,
-    sql`update reconciliation.findings set accepted_why = null where accepted_why is not null and ${those}`,
+    tx,
+    sql`update reconciliation.findings set accepted_why = null where accepted_why is not null and object_id = any(${texts(objectIds)})`,
   );
 }

@@ -379,6 +379,28 @@ test('objects with open findings that a run has not seen are told once each, the
   expect(await listUnseenObjects(database.executor, { flow: 'another', run: again.id, limit: 10 })).toEqual([]);
 });
 
+test('open findings that no run can look up keep no other from being looked at, however many they are', async () => {
+  const object = (n: number): string => `re_${String(n).padStart(3, '0')}`;
+  await database.executor.execute(
+    sql`insert into reconciliation.findings (flow, class, object_id, amount, currency, message, last_seen, first_run, last_run)
+        select 'invoices', 'refund-not-recorded', 're_' || lpad(n::text, 3, '0'), 1, 'usd', 'x',
+          clock_timestamp() - interval '1 day' + make_interval(secs => n), 1, 1 from generate_series(1, 60) n`,
+  );
+  const told = new Set<string>();
+  const nights: number[] = [];
+  // Numbers of runs that are the same each time: the draw is made from them.
+  for (let run = 1_000; run < 1_060; run += 1) {
+    const some = await listUnseenObjects(database.executor, { flow: 'invoices', run: String(run), limit: 20 });
+    expect(some).toEqual([...some].sort());
+    nights.push(some.length);
+    // The longest unseen have their places every night.
+    expect(some.slice(0, 10)).toEqual(Array.from({ length: 10 }, (_, n) => object(n + 1)));
+    for (const id of some) told.add(id);
+  }
+  expect([...new Set(nights)]).toEqual([20]);
+  expect(told.size).toBe(60);
+});
+
 test('text that PostgreSQL cannot hold spoils no page: the finding is stored without it, and found again as the same', async () => {
   const { begun, commit, findings } = await setup();
   const run = await begun();
@@ -426,6 +448,51 @@ test('two passes that find the same at the same moment record one event', async 
   const pages = await Promise.all([commit(one, { findings: many }), commit(two, { findings: many.toReversed() })]);
   expect(pages.reduce((sum, page) => sum + page.recorded.length, 0)).toBe(30);
   expect(await inbox.list({ limit: 100 })).toHaveLength(30);
+});
+
+/** Until so many statements of this database wait for a lock. */
+async function waiting(count: number): Promise<void> {
+  for (const giveUpAt = performance.now() + 60_000; performance.now() < giveUpAt; ) {
+    const row = await oneRow<{ count: number }>(
+      database.executor,
+      sql`select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if ((row?.count ?? 0) >= count) return;
+  }
+  throw new Error(`${count} statements were expected to wait for a lock`);
+}
+
+test('two passes of which each closes what the other finds wait for each other and both store their page', async () => {
+  const { begun, commit, findings } = await setup();
+  const first = await begun();
+  const second = await begun({ pass: 'recent' });
+  const [one, other, held] = ['cs_1', 'cs_2', 'cs_3'].map((objectId) => finding({ objectId, replay: null }));
+  if (one === undefined || other === undefined || held === undefined) throw new Error('three findings were expected');
+  await commit(first, { findings: [one, other, held] });
+  let letGo = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  // A person has one of them in hand, so that the first pass stops between what it finds and what it closes.
+  let took = (): void => undefined;
+  const taken = new Promise<void>((resolve) => {
+    took = resolve;
+  });
+  const person = database.transaction(async (tx) => {
+    await tx.execute(sql`select 1 from reconciliation.findings where object_id = 'cs_3' for update`);
+    took();
+    await released;
+  });
+  await taken;
+  const pages = [commit(first, { findings: [one], compared: [...compared(['cs_3']), ...compared(['cs_2'])] })];
+  await waiting(1);
+  pages.push(commit(second, { findings: [other], compared: compared(['cs_1']) }));
+  await waiting(2);
+  letGo();
+  await person;
+  const stored = await Promise.allSettled(pages);
+  expect(stored.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+  expect((await findings.list({ state: 'open', limit: 10 })).map(({ objectId }) => objectId)).toEqual(['cs_2']);
 });
 
 test('runs of the clock that found nothing are removed after two weeks; the last one, and those that found something, stay', async () => {

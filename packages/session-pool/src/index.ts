@@ -1,10 +1,10 @@
+export type { KeeperCounts } from './keeper-counts';
 export type { Lease, LeaseEnding, LeaseRequest } from './lease';
 export { createLeaseRelay, type LeaseRelay, type LeaseRelayOptions, type LeaseTurn, TURN_WAIT_MS } from './lease-relay';
 export { sessionPoolMigrations } from './migrations';
 export { PoolError, type PoolErrorCode } from './pool-error';
 export type { PoolEvent } from './pool-event';
 export type { SessionPoolOptions } from './pool-options';
-export type { KeeperCounts } from './session-keeper';
 export type { LoginHalts, OpenerVerdict, SessionOpener, SessionUse } from './session-opener';
 export { createSessionPool, type PoolCensus, type SessionPool } from './session-pool';
 export { TokenSealError } from './token-seal';

@@ -1,6 +1,7 @@
 import type { Lease, LeaseEnding, LeaseRequest } from './lease';
 import type { SessionPool } from './session-pool';
 
+/** Times in ms. */
 export interface LeaseRelayOptions {
   pool: Pick<SessionPool, 'lease' | 'stillMine' | 'giveBack' | 'census'>;
   /** So long after it was lent a lease takes no more callers and goes back, for other processes to have their turn. */
@@ -22,6 +23,7 @@ export interface LeaseTurn {
   end(how: LeaseEnding): Promise<void>;
 }
 
+/** Passes leases on inside a process while all sessions are out. */
 export interface LeaseRelay {
   /**
    * A turn on a lease of its own, or, when all sessions are out and `early` is given, the next one on a lease that this

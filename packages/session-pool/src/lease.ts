@@ -11,6 +11,7 @@ export interface Lease {
   readonly epoch: string;
 }
 
+/** Times in ms. */
 export interface LeaseRequest {
   /** Longest wait; at least 50 ms, so that what is idle now can be lent. */
   waitMs: number;

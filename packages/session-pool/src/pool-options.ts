@@ -4,6 +4,7 @@ import { LOCAL_CLOCK, type LocalClock } from './held-leases';
 import type { PoolEvent } from './pool-event';
 import type { LoginHalts, SessionOpener } from './session-opener';
 
+/** Times in ms. What has no default is needed. */
 export interface SessionPoolOptions {
   database: Database;
   /** ioredis 5, the caller's, best with a commandTimeout. A subscriber is duplicated from it. No `keyPrefix`. */

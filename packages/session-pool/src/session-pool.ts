@@ -1,4 +1,5 @@
 import { HeldLeases } from './held-leases';
+import { type KeeperCounts, noCounts } from './keeper-counts';
 import type { Lease, LeaseEnding, LeaseRequest } from './lease';
 import { LeaseReturns } from './lease-returns';
 import { LendingDesk } from './lending-desk';
@@ -10,7 +11,7 @@ import { codeOf } from './pool-event';
 import { type PoolSettings, poolSettings, type SessionPoolOptions } from './pool-options';
 import { redisKeys } from './redis-keys';
 import { RunningTasks } from './running-tasks';
-import { type KeeperCounts, noCounts, SessionKeeper } from './session-keeper';
+import { SessionKeeper } from './session-keeper';
 import { SessionLender } from './session-lender';
 import { SessionLogins } from './session-logins';
 import type { SessionUse } from './session-opener';
@@ -19,6 +20,9 @@ import { withinLimit } from './time-limit';
 import { createTokenSeal, type TokenSeal } from './token-seal';
 import { WakeChannel } from './wake-channel';
 
+/**
+ * How many FileMaker sessions stand how. `effectiveCap` is smaller than `cap` for a while after FileMaker had no room.
+ */
 export interface PoolCensus {
   opening: number;
   idle: number;
@@ -29,6 +33,7 @@ export interface PoolCensus {
   effectiveCap: number;
 }
 
+/** All that callers do with the pool. Rejects with PoolError, whose code says which store is away or what is full. */
 export interface SessionPool {
   /** Begins the keeper and listens for freed sessions. Works before Redis or FileMaker is there. */
   start(): Promise<void>;

@@ -1,3 +1,4 @@
+/** `cross-check` goes first once it has waited `crossCheckFirstMs`. */
 export type LeasePriority = 'work' | 'cross-check';
 
 /** One caller in the line. `arrivedAt` is local monotonic time in ms, less what it waited in earlier calls. */

@@ -13,6 +13,7 @@ export interface PageQuery {
   pagesMax?: number;
 }
 
+/** One page of a list at Stripe. */
 export interface StripePage {
   /** In the order of the walk. */
   items: StripeObject[];

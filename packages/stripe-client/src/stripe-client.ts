@@ -1,6 +1,4 @@
-import Stripe from 'stripe';
-import { addressOf } from './api-address';
-import { createDeadlineHttpClient } from './deadline-http-client';
+import { createSdk } from './create-sdk';
 import { type PageQuery, type StripePage, walkPages } from './page-walk';
 import {
   foldProducts,
@@ -16,6 +14,7 @@ import { StripeCallError, type StripeCallStage, toStripeCallError } from './stri
 import { asStripeList, asStripeObject, type StripeObject, toPlainJson } from './stripe-object';
 import { asWebhookEndpoint, type WebhookEndpoint } from './webhook-endpoints';
 
+/** One key, one account. */
 export interface StripeClientOptions {
   /**
    * Secret or restricted key. Reading needs: Checkout Sessions, PaymentIntents, Charges, Refunds, Disputes, Events, Products,
@@ -33,6 +32,7 @@ export interface StripeClientOptions {
   readGate?: (read: { endpoint: string }) => Promise<void>;
 }
 
+/** Which events to list. */
 export interface EventQuery extends PageQuery {
   /** At most 20 exact names. */
   types?: readonly string[];
@@ -40,6 +40,7 @@ export interface EventQuery extends PageQuery {
   deliverySuccess?: boolean;
 }
 
+/** Which Checkout Sessions to list. */
 export interface SessionQuery extends PageQuery {
   status?: 'open' | 'complete' | 'expired';
   paymentLink?: string;
@@ -106,16 +107,12 @@ const endpointPagesMax = 5;
 /** No object of Stripe's has such an id: "not found" says that the key may look. */
 const NO_ID = 'bridge_looks';
 
+/**
+ * Asks nothing before the first call. Its calls reject with StripeCallError; each is sent once and bounded by
+ * `timeoutMs`.
+ */
 export function createStripeClient(options: StripeClientOptions): StripeClient {
-  const httpClient = createDeadlineHttpClient();
-  const stripe = new Stripe(options.apiKey, {
-    ...addressOf(options.apiBase),
-    httpClient,
-    timeout: options.timeoutMs ?? 20_000,
-    // Retries belong to the queue, which knows the budget; telemetry would write a file into the home directory.
-    maxNetworkRetries: 0,
-    telemetry: false,
-  });
+  const { stripe, httpClient } = createSdk(options);
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 

@@ -1,7 +1,6 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { z } from 'zod';
-import { addressOf } from './api-address';
-import { createDeadlineHttpClient } from './deadline-http-client';
+import { createSdk } from './create-sdk';
 import { StripeCallError, toStripeCallError } from './stripe-call-error';
 import { toPlainJson } from './stripe-object';
 
@@ -67,14 +66,7 @@ export function createWebhookEndpointEditor(options: {
   timeoutMs?: number;
 }): WebhookEndpointEditor {
   const endpoint = 'webhookEndpoints.update';
-  const httpClient = createDeadlineHttpClient();
-  const stripe = new Stripe(options.apiKey, {
-    ...addressOf(options.apiBase),
-    httpClient,
-    timeout: options.timeoutMs ?? 20_000,
-    maxNetworkRetries: 0,
-    telemetry: false,
-  });
+  const { stripe, httpClient } = createSdk(options);
   return {
     update: async (id, { enable, enabledEvents, metadata }) => {
       if (!/^we_\w{1,250}$/.test(id)) throw new StripeCallError('STRIPE_REQUEST_INVALID', 'not-sent', { endpoint });

@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 const root = join(__dirname, '../../..');
 const startMs = 60_000;
 export const webhookSecret = 'whsec_secret_of_the_benchmarks';
-const stripeKey = 'sk_test_benchmarks';
+export const stripeKey = 'sk_test_benchmarks';
 
 export type Values = Record<string, string>;
 

@@ -115,7 +115,7 @@ describe('what is printed', () => {
   it('shows money with the decimals of its currency', () => {
     expect([money(18_000, 'usd'), money(5_400, 'jpy'), money(1_230, 'kwd')]).toEqual([
       '180.00 USD',
-      '5400 JPY',
+      '5,400 JPY',
       '1.230 KWD',
     ]);
   });

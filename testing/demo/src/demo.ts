@@ -89,7 +89,7 @@ export class Demo {
     // What is gone in a moment is not offered to be tried.
     if (this.parts.staysUp) {
       printAddresses(paper, addresses);
-      printTryNext(paper, addresses, this.parts.folderName);
+      printTryNext(paper, addresses, outcome, this.parts.folderName);
     }
     return isAsExpected(outcome);
   }

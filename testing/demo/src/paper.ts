@@ -52,10 +52,11 @@ export function alignColumns(rows: readonly (readonly string[])[], right: readon
   );
 }
 
-/** `18000` and `usd` as `180.00 USD`; the currency says how many decimals it has. */
+/** `738000` and `usd` as `7,380.00 USD`, as the bridge itself writes it; the currency says how many decimals it has. */
 export function money(minor: number, currency: string): string {
   const code = currency.toUpperCase();
   const decimals = new Intl.NumberFormat('en', { style: 'currency', currency: code }).resolvedOptions();
   const digits = decimals.maximumFractionDigits ?? 2;
-  return `${(minor / 10 ** digits).toFixed(digits)} ${code}`;
+  const format = new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${format.format(minor / 10 ** digits)} ${code}`;
 }

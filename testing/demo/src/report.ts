@@ -58,7 +58,7 @@ export function printOutcome(paper: Paper, outcome: Outcome, folderName: string)
   );
   if (parked > 0)
     paper.say(
-      `  ${paper.warn('!')} ${parked} ${parked === 1 ? 'payment is' : 'payments are'} parked: money that names no invoice waits for a person.`,
+      `  ${paper.warn('!')} ${parked} ${parked === 1 ? 'payment waits' : 'payments wait'} for a person: the money names no invoice. ./bridge replay gives it one.`,
     );
 }
 
@@ -106,10 +106,26 @@ export function printAddresses(paper: Paper, addresses: Addresses): void {
   for (const line of alignColumns(rows)) paper.say(`  ${line}`);
 }
 
-export function printTryNext(paper: Paper, addresses: Addresses, folderName: string): void {
+export function printTryNext(paper: Paper, addresses: Addresses, outcome: Outcome, folderName: string): void {
   const invoice = `${addresses.filemaker}/_simulator/databases/Shop/tables/invoices/records`;
   const json = `-H 'Content-Type: application/json'`;
+  const invoiceLess = outcome.made.find(({ sale }) => sale.invoiceId === null)?.sessionId;
+  const bridge: [string, string[]] = [
+    'Ask the bridge, from another shell in this folder:',
+    [`. ${folderName}/demo.env`, './bridge status', './bridge events list', './bridge prove 18637'],
+  ];
+  const recovery: [string, string[]] = [
+    'Give the payment that names no invoice one, in the same shell. Look first, then send what was shown:',
+    [
+      `curl -X POST ${invoice} -d '{"records":[{"invoice_id":"18642","status":"open"}]}'`,
+      `./bridge replay ${invoiceLess} --invoice 18642 --dry-run`,
+      `./bridge replay ${invoiceLess} --invoice 18642`,
+      './bridge status',
+    ],
+  ];
   const examples: [string, string[]][] = [
+    bridge,
+    ...(invoiceLess === undefined ? [] : [recovery]),
     [
       'Sell something more, and look at the invoice in FileMaker:',
       [
@@ -117,10 +133,6 @@ export function printTryNext(paper: Paper, addresses: Addresses, folderName: str
         `curl -X POST ${addresses.stripe}/_simulator/sales ${json} -d '{"invoiceId":"20001"}'`,
         `curl ${invoice}`,
       ],
-    ],
-    [
-      'Ask the bridge, from another shell in this folder:',
-      [`. ${folderName}/demo.env`, './bridge status', './bridge events list', './bridge effects list'],
     ],
     [
       'Take FileMaker away for half a minute, sell, and see that the payment waits and then goes through:',

@@ -1,3 +1,5 @@
+import { wantedEvents } from '@bridge/test-services';
+
 /** What Stripe's stand-in says about one sale. */
 export interface Sale {
   readonly sessionId: string;
@@ -27,23 +29,6 @@ export interface ScriptRun {
 }
 
 const callTimeoutMs = 120_000;
-
-/** The event types that the bridge asks Stripe for. */
-const wantedEvents = [
-  'checkout.session.completed',
-  'checkout.session.async_payment_succeeded',
-  'checkout.session.async_payment_failed',
-  'checkout.session.expired',
-  'payment_intent.succeeded',
-  'refund.created',
-  'refund.updated',
-  'refund.failed',
-  'charge.dispute.created',
-  'charge.dispute.updated',
-  'charge.dispute.funds_withdrawn',
-  'charge.dispute.funds_reinstated',
-  'charge.dispute.closed',
-];
 
 /** The control side of Stripe's stand-in: what a shop and its customers would do. */
 export function stripeControl(url: string) {

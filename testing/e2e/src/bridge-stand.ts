@@ -1,5 +1,6 @@
 import { createDatabase } from '@bridge/database';
 import {
+  appValues,
   createTestDatabase,
   type FileMakerBooks,
   type RedisService,
@@ -71,21 +72,15 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
     stops.push(() => stripe.process.stop());
 
     const common = {
-      DATABASE_URL: database.url,
-      REDIS_URL: redis.url,
-      MIGRATE_ON_START: 'true',
-      OPS_PORT: '0',
+      ...appValues({
+        databaseUrl: database.url,
+        redisUrl: redis.url,
+        stripeUrl: stripe.control.url,
+        filemakerUrl: filemaker.control.url,
+      }),
       LOG_LEVEL: 'info',
-      STRIPE_API_KEY: 'sk_test_simulator',
-      STRIPE_API_BASE: stripe.control.url,
       STRIPE_WEBHOOK_SECRETS: WEBHOOK_SECRET,
       STRIPE_READS_PER_SECOND: '1000',
-      FILEMAKER_URL: filemaker.control.url,
-      FILEMAKER_DATABASE: 'Shop',
-      FILEMAKER_USERNAME: 'bridge',
-      FILEMAKER_PASSWORD: 'bridge',
-      FILEMAKER_LOG_LAYOUT: 'bridge_log',
-      FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
       ...options.env,
     };
     const start = async (app: 'ingress' | 'worker' | 'scheduler', values: Record<string, string> = {}) => {

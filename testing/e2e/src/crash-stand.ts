@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
 import {
+  appValues,
   createTestDatabase,
   type FileMakerBooks,
   freePort,
@@ -91,21 +92,15 @@ export async function startCrashStand(name: string, invoicesFrom: number): Promi
     stops.push(() => filemaker.process.stop());
     stops.push(() => stripe.process.stop());
     const values: Record<string, string> = {
-      DATABASE_URL: created.url,
-      REDIS_URL: redis.url,
-      MIGRATE_ON_START: 'true',
-      OPS_PORT: '0',
+      ...appValues({
+        databaseUrl: created.url,
+        redisUrl: redis.url,
+        stripeUrl: stripe.control.url,
+        filemakerUrl: filemaker.control.url,
+      }),
       LOG_LEVEL: 'info',
-      STRIPE_API_KEY: 'sk_test_simulator',
-      STRIPE_API_BASE: stripe.control.url,
       STRIPE_WEBHOOK_SECRETS: WEBHOOK_SECRET,
       STRIPE_READS_PER_SECOND: '1000',
-      FILEMAKER_URL: filemaker.control.url,
-      FILEMAKER_DATABASE: 'Shop',
-      FILEMAKER_USERNAME: 'bridge',
-      FILEMAKER_PASSWORD: 'bridge',
-      FILEMAKER_LOG_LAYOUT: 'bridge_log',
-      FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
       FILEMAKER_TIMEOUT_SECONDS: '4',
       FILEMAKER_SCRIPT_MAX_SECONDS: '2',
       FILEMAKER_MAX_SESSIONS: '5',

@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
-import { type Ended, runBridge, wordsOf } from './bridge-cli';
+import { type EndedCommand, runBridge } from '@bridge/test-services';
 import { type BridgeStand, startBridge } from './bridge-stand';
 import { askForRound } from './rounds';
+import { wordsOf } from './words-of';
 
 /** Payments that the older handler has handled. CUT_OVER_PAYMENTS=2000 is the size of a busy month. */
 const OLDER = Number(process.env.CUT_OVER_PAYMENTS ?? '200');
@@ -45,7 +46,7 @@ const documented = new Set([...page.matchAll(/^\.\/bridge .*$/gm)].map(([line]) 
 const run = new Set<string>();
 
 /** A command as it stands in the page, with what is only an example there replaced by what is so here. */
-async function bridge(line: string, replaced: Record<string, string> = {}, more: string[] = []): Promise<Ended> {
+async function bridge(line: string, replaced: Record<string, string> = {}, more: string[] = []): Promise<EndedCommand> {
   expect([...documented]).toContain(line);
   run.add(line);
   const words = wordsOf(line).slice(1);

@@ -1,6 +1,5 @@
 import { createDatabase, type Database } from '@bridge/database';
-import type { RunningProcess } from '@bridge/test-services';
-import { runBridge } from './bridge-cli';
+import { type RunningProcess, runBridge } from '@bridge/test-services';
 import { type BridgeStand, startBridge } from './bridge-stand';
 import { DRIFT_CLASSES, type Drift, type Planting, plantDrifts } from './plant-drifts';
 
@@ -125,7 +124,7 @@ async function look(on: BridgeStand, { since, until }: Planting): Promise<Told['
     '--until',
     until.toISOString(),
   ];
-  const { out } = await runBridge(words, { DATABASE_URL: on.databaseUrl }, WITHIN_MS);
+  const { out } = await runBridge(words, { DATABASE_URL: on.databaseUrl }, { timeoutMs: WITHIN_MS });
   return (JSON.parse(out) as Told).run;
 }
 

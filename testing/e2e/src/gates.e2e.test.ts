@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
+import { runBridge } from '@bridge/test-services';
 import { disagreements } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -42,18 +41,8 @@ async function firstStartAfter(stand: BridgeStand, moment: number): Promise<numb
   const { runs } = await stand.filemakerBooks();
   return Math.min(...runs.map(({ startedAt }) => Date.parse(startedAt))) - moment;
 }
-async function bridge(stand: BridgeStand, ...words: string[]): Promise<string> {
-  const main = join(__dirname, '../../../packages/cli/dist/main.js');
-  const child = spawn(process.execPath, [main, ...words], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, DATABASE_URL: stand.databaseUrl },
-  });
-  let out = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  await once(child, 'close');
-  return out;
-}
+const bridge = async (stand: BridgeStand, ...words: string[]): Promise<string> =>
+  (await runBridge(words, { DATABASE_URL: stand.databaseUrl })).out;
 
 // How soon is a figure of bench:drain --blow outage; here it counts that work goes on by itself.
 

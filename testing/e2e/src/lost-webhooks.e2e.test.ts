@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runBridge } from '@bridge/test-services';
 import { disagreements } from './books-agree';
-import { runBridge } from './bridge-cli';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
 /**
@@ -69,7 +69,9 @@ test(
 
     const env = { DATABASE_URL: on.databaseUrl };
     const reconcile = async (...words: string[]): Promise<{ code: number | null; told: Told }> => {
-      const { code, out } = await runBridge(['reconcile', 'invoices', '--json', ...words], env, WITHIN_MS);
+      const { code, out } = await runBridge(['reconcile', 'invoices', '--json', ...words], env, {
+        timeoutMs: WITHIN_MS,
+      });
       return { code, told: JSON.parse(out) as Told };
     };
     const moneyOf = (totals: Told['totals']) =>

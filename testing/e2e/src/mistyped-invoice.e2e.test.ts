@@ -1,7 +1,7 @@
 // Somebody types a wrong invoice at a replay. What can be taken back is, what cannot is said, and nothing runs twice.
 import { createDatabase, type Database, rows } from '@bridge/database';
+import { type EndedCommand, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { type Ended, runBridge } from './bridge-cli';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
 const PATIENCE_MS = 180_000;
@@ -26,8 +26,8 @@ interface Replayed {
   plan: { id: string; state: string };
   items: { verdict: string; reasonCode: string | null; outcome: string | null; reason: string | null }[];
 }
-const bridge = (...words: string[]): Promise<Ended> =>
-  runBridge(words, { DATABASE_URL: stand.databaseUrl }, PATIENCE_MS);
+const bridge = (...words: string[]): Promise<EndedCommand> =>
+  runBridge(words, { DATABASE_URL: stand.databaseUrl }, { timeoutMs: PATIENCE_MS });
 async function replay(...words: string[]): Promise<Replayed & { code: number | null }> {
   const { code, out, text } = await bridge('replay', ...words, '--json');
   if (!out.includes('"plan"'))

@@ -1,6 +1,6 @@
 import { createDatabase, type Database } from '@bridge/database';
+import { runBridge } from '@bridge/test-services';
 import { disagreements, wrongAnswers } from './books-agree';
-import { runBridge } from './bridge-cli';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
 const PULL = { STRIPE_DELIVERY: 'pull', STRIPE_PULL_SECONDS: '1' };

@@ -1,7 +1,6 @@
 import { randomBytes, scryptSync } from 'node:crypto';
-import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
-import { ensureChromium, startProcess } from '@bridge/test-services';
+import { ensureChromium, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { type BridgeStand, startBridge } from './bridge-stand';
@@ -243,15 +242,11 @@ test('what is settled at the command line leaves the board by itself', async () 
   const shown = card('Mark invoice 18001 paid');
   await shown.waitFor(SOON);
   const id = await idOf('Mark invoice 18001 paid');
-  const cli = await startProcess(
-    process.execPath,
-    [
-      join(__dirname, '../../../packages/cli/dist/main.js'),
-      ...['effects', 'resolve', id, '--as', 'cancelled', '--why', 'refunded at Stripe'],
-    ],
-    { env: { PATH: process.env.PATH, DATABASE_URL: stand.databaseUrl, REDIS_URL: stand.redis.url } },
-  );
-  expect(await cli.exited).toBe(0);
+  const resolved = await runBridge(['effects', 'resolve', id, '--as', 'cancelled', '--why', 'refunded at Stripe'], {
+    DATABASE_URL: stand.databaseUrl,
+    REDIS_URL: stand.redis.url,
+  });
+  expect(resolved.code).toBe(0);
   await shown.waitFor({ state: 'detached', ...SOON });
 }, 400_000);
 

@@ -1,24 +1,14 @@
-import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
-import type { RunningProcess } from '@bridge/test-services';
+import { type RunningProcess, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { disagreements } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
-
-const main = join(__dirname, '../../../packages/cli/dist/main.js');
 
 /** Live payments that are made before the worker is killed in the middle of a replay. */
 const KILLED_AFTER = 2;
 /** Payments of a replay that take several seconds to send. */
 const MUCH = 100;
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
 interface Replayed {
   plan: { id: string; state: string };
   progress: { items: number; acting: number; byVerdict: Record<string, number>; byOutcome: Record<string, number> };
@@ -49,25 +39,8 @@ afterAll(async () => {
   await stand?.stop();
 }, 120_000);
 
-function bridge(args: readonly string[], timeoutMs = 180_000): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      cwd: tmpdir(),
-      env: { PATH: process.env.PATH, DATABASE_URL: stand.databaseUrl },
-      timeout: timeoutMs,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ code, out, err }));
-  });
-}
+const bridge = (args: readonly string[], timeoutMs = 180_000) =>
+  runBridge(args, { DATABASE_URL: stand.databaseUrl }, { timeoutMs });
 async function replay(...args: string[]): Promise<Replayed & { code: number | null }> {
   const { code, out, err } = await bridge(['replay', ...args, '--json'], 300_000);
   if (!out.startsWith('{')) throw new Error(`replay ${args.join(' ')} said: ${out}${err}\n${stand.tail()}`);

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
+import { runBridge } from '@bridge/test-services';
 import { disagreements } from './books-agree';
-import { runBridge } from './bridge-cli';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
 /** Plain: the script does its work each time it is called, so that a second call shows in the company's own books. */

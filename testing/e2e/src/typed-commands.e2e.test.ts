@@ -1,15 +1,14 @@
 // Every form of command that README, docs and runbooks tell people to type is run here, against a bridge that lives.
-import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
+import { runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { wordsOf } from './bridge-cli';
 import { type BridgeStand, startBridge } from './bridge-stand';
+import { wordsOf } from './words-of';
 
 const root = join(__dirname, '../../..');
-const main = join(root, 'packages/cli/dist/main.js');
 /** For whatever is waited for; a slow machine needs a part of it. */
 const PATIENCE_MS = 120_000;
 
@@ -388,22 +387,11 @@ afterAll(async () => {
 /** As a person would, in a folder of its own. Undefined: as it should be. */
 async function fault(form: string, recipe: Recipe): Promise<string | undefined> {
   const line = typeof recipe.words === 'string' ? recipe.words : recipe.words(facts);
-  const child = spawn(process.execPath, [main, ...wordsOf(line)], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece;
-    });
-  child.stdin.end(recipe.input ?? '');
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
+  const { code, text } = await runBridge(
+    wordsOf(line),
+    { HOME: folder, ...env },
+    { cwd: folder, timeoutMs: PATIENCE_MS, ...(recipe.input === undefined ? {} : { input: recipe.input }) },
+  );
   const isCrash =
     /\n\s+at .*\.(ts|js):\d+/.test(text) || /internal error|unexpected|error: (unknown|missing)/i.test(text);
   return code === recipe.code && recipe.says.test(text) && !isCrash

@@ -29,6 +29,7 @@ export interface ScriptRun {
   answer: AnswerFate;
 }
 
+/** One try to open a FileMaker session. */
 export interface LoginEntry {
   seq: number;
   at: string;
@@ -39,6 +40,7 @@ export interface LoginEntry {
   session: number | null;
 }
 
+/** Counts of what truly happened. */
 export interface BooksSummary {
   runs: number;
   running: number;

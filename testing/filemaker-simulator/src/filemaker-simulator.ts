@@ -4,6 +4,7 @@ import type { SimulatorSettingsPatch } from './settings';
 import { WebServer } from './web-server';
 import { World } from './world';
 
+/** A FileMaker server in this process. */
 export interface FileMakerSimulator {
   /** The Express application, built and without a port. */
   readonly app: Express;

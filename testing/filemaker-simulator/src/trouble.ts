@@ -70,6 +70,8 @@ export const troubleRequest = z.discriminatedUnion('kind', [
 /** The names of all troubles. */
 export const TROUBLE_KINDS = troubleRequest.options.map((option) => option.shape.kind.value);
 export type Trouble = z.output<typeof troubleRequest>;
+
+/** As it is POSTed to `/_simulator/trouble`. */
 export type TroubleRequest = z.input<typeof troubleRequest>;
 
 /** The call that a trouble may strike. */

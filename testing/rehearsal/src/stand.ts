@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  appValues,
   type FileMakerBooks,
   type FileMakerSummary,
   freePort,
@@ -13,6 +14,7 @@ import {
   startRedis,
   startSimulator,
   type Values,
+  wantedEvents,
 } from '@bridge/test-services';
 import { Pool, type QueryResultRow } from 'pg';
 import type { Endings } from './endings';
@@ -34,23 +36,6 @@ const bridgeValues: Values = {
   FILEMAKER_SCRIPT_MAX_SECONDS: '8',
   STRIPE_READS_PER_SECOND: '500',
 };
-
-/** The event types that a live bridge asks Stripe for. */
-const wantedEvents = [
-  'checkout.session.completed',
-  'checkout.session.async_payment_succeeded',
-  'checkout.session.async_payment_failed',
-  'checkout.session.expired',
-  'payment_intent.succeeded',
-  'refund.created',
-  'refund.updated',
-  'refund.failed',
-  'charge.dispute.created',
-  'charge.dispute.updated',
-  'charge.dispute.funds_withdrawn',
-  'charge.dispute.funds_reinstated',
-  'charge.dispute.closed',
-];
 
 export interface Delivery {
   readonly eventId: string;
@@ -123,19 +108,14 @@ export class Stand {
     pool.on('error', () => undefined);
     endings.add(() => pool.end());
     const values: Values = {
-      DATABASE_URL: database.url,
-      REDIS_URL: redis.url,
-      MIGRATE_ON_START: 'true',
-      OPS_PORT: '0',
+      ...appValues({
+        databaseUrl: database.url,
+        redisUrl: redis.url,
+        stripeUrl: stripe.control.url,
+        filemakerUrl: filemaker.control.url,
+      }),
       STRIPE_API_KEY: stripeKey,
-      STRIPE_API_BASE: stripe.control.url,
       STRIPE_WEBHOOK_SECRETS: webhookSecret,
-      FILEMAKER_URL: filemaker.control.url,
-      FILEMAKER_DATABASE: 'Shop',
-      FILEMAKER_USERNAME: 'bridge',
-      FILEMAKER_PASSWORD: 'bridge',
-      FILEMAKER_LOG_LAYOUT: 'bridge_log',
-      FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
       FILEMAKER_TOKEN_KEY: randomBytes(32).toString('base64'),
       ...bridgeValues,
     };

@@ -19,6 +19,7 @@ export interface PaidSession {
   account: string | null;
 }
 
+/** What truly happened, for a comparison with the other side. */
 export interface Books {
   /** Payment-mode Sessions with money in hand, oldest payment first. */
   paidSessions: PaidSession[];

@@ -36,6 +36,7 @@ export const bulkOrderSchema = z.strictObject({
   deliver: z.boolean().optional(),
 });
 
+/** As it is POSTed to `/_simulator/sales/bulk`. */
 export type GivenBulkOrder = z.input<typeof bulkOrderSchema>;
 type BulkOrder = z.output<typeof bulkOrderSchema>;
 

@@ -145,6 +145,7 @@ export const schemas = {
 
 type Given<Name extends keyof typeof schemas> = z.input<(typeof schemas)[Name]>;
 
+/** How a long poll ended. */
 export interface WaitResult {
   /** Whether what was waited for came in time. */
   reached: boolean;

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import Stripe from 'stripe';
-import { createStripeSimulator, type PartialSettings, type StripeSimulator, signatureHeader } from './index';
+import { createStripeSimulator, type PartialSettings, type StripeSimulator } from './index';
+import { signatureHeader } from './signature';
 
 const SECRET = 'whsec_test';
 const stripe = new Stripe('sk_test_unused');

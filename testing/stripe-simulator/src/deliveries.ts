@@ -25,6 +25,7 @@ export interface Delivery {
   attempts: number;
 }
 
+/** One webhook as it was sent, and its answer. `status` is null where none came; then `error` says why. */
 export interface Attempt {
   deliveryId: number;
   eventId: string;
@@ -37,6 +38,7 @@ export interface Attempt {
   ms: number;
 }
 
+/** Which events to send now, and with what trouble. */
 export interface DeliverOptions {
   /** Default: every event that is not delivered and not waiting. */
   eventIds?: string[] | undefined;
@@ -51,6 +53,7 @@ export interface DeliverOptions {
   secrets?: string[] | undefined;
 }
 
+/** How the first try of each went. */
 export interface DeliverResult {
   attempts: number;
   acknowledged: number;

@@ -6,6 +6,7 @@ import type { World } from './world';
 /** Whose events an endpoint gets: the platform's own, those of connected accounts, or (only here) both. */
 export type EndpointAudience = 'own' | 'connected' | 'both';
 
+/** A webhook endpoint as Stripe shows it, and what Stripe keeps to itself. */
 export interface Endpoint {
   value: WebhookEndpoint;
   /** Every secret signs; two are alive while one is being rolled. */
@@ -13,6 +14,7 @@ export interface Endpoint {
   audience: EndpointAudience;
 }
 
+/** A webhook endpoint to be made; what is left out has a default. */
 export interface EndpointDraft {
   url: string;
   secrets?: string[] | undefined;

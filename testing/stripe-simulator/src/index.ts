@@ -7,5 +7,4 @@ export type { Endpoint, EndpointDraft } from './endpoints';
 export type { GivenSaleOrder } from './sale-order';
 export type { SaleResult } from './sales';
 export type { DeliverySettings, PartialSettings } from './settings';
-export { signatureHeader } from './signature';
 export { createStripeSimulator, type StripeSimulator } from './simulator';

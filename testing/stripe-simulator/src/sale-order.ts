@@ -96,6 +96,7 @@ export const saleOrderSchema = z.strictObject({
   deliver: z.boolean().optional(),
 });
 
+/** As it is POSTed to `/_simulator/sales`; everything has a default, amounts are minor units. */
 export type GivenSaleOrder = z.input<typeof saleOrderSchema>;
 export type SaleOrder = z.output<typeof saleOrderSchema>;
 export type OrderLine = SaleOrder['lines'][number];

@@ -4,6 +4,7 @@ import { openSession } from './sessions';
 import { saleOf } from './settlement';
 import type { World } from './world';
 
+/** The ids of what a sale made. */
 export interface SaleResult {
   sessionId: string;
   /** Null while open, in subscription and setup mode, and when nothing is due. */

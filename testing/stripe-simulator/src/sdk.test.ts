@@ -222,6 +222,54 @@ describe('products, prices, customers, links, account', () => {
   });
 });
 
+describe('a customer is deleted', () => {
+  it('and stays readable as a stub, alone and expanded; no list has it, and no second time deletes it', async () => {
+    const stripe = client();
+    const { sessionId } = simulator.control.createSale({ customer: 'cus_1leaves', email: 'leaves@shop.example' });
+    simulator.control.createSale({ customer: 'cus_1stays' });
+    expect(await stripe.customers.del('cus_1leaves')).toMatchObject({
+      id: 'cus_1leaves',
+      object: 'customer',
+      deleted: true,
+    });
+    const stub = await stripe.customers.retrieve('cus_1leaves');
+    expect(Object.keys(stub).filter((name) => name !== 'lastResponse')).toEqual(['id', 'object', 'deleted']);
+    expect((await stripe.customers.list()).data.map(({ id }) => id)).toEqual(['cus_1stays']);
+    const expanded = await stripe.checkout.sessions.retrieve(sessionId, { expand: ['customer'] });
+    expect(expanded.customer).toEqual({ id: 'cus_1leaves', object: 'customer', deleted: true });
+    // What was sold stays as it was sold.
+    expect(expanded.customer_details?.email).toBe('leaves@shop.example');
+    expect(await fault(stripe.customers.del('cus_1leaves'))).toMatchObject({
+      statusCode: 404,
+      code: 'resource_missing',
+      message: "No such customer: 'cus_1leaves'",
+    });
+    expect(await fault(stripe.customers.del('cus_1never'))).toMatchObject({ statusCode: 404 });
+    expect(() => simulator.control.createSale({ customer: 'cus_1leaves' })).toThrow(/deleted/);
+  });
+
+  it('and customer.deleted tells it once, with the customer as it was and the request that did it', async () => {
+    const stripe = client();
+    const customer = await stripe.customers.create({ email: 'new@shop.example' });
+    await stripe.customers.del(customer.id);
+    await fault(stripe.customers.del(customer.id));
+    const events = (await stripe.events.list({ type: 'customer.deleted' })).data;
+    expect(events).toMatchObject([
+      {
+        data: { object: { id: customer.id, email: 'new@shop.example', object: 'customer' } },
+        // Of DELETE requests the package sends no Idempotency-Key.
+        request: { id: expect.stringMatching(/^req_/), idempotency_key: null },
+      },
+    ]);
+  });
+
+  it('only by a key that may write customers, in its own mode', async () => {
+    simulator.control.createSale({ customer: 'cus_1shop' });
+    expect(await fault(client('rk_test_reader').customers.del('cus_1shop'))).toMatchObject({ statusCode: 403 });
+    expect((await client().customers.list()).data).toHaveLength(1);
+  });
+});
+
 describe('refunds and disputes', () => {
   it('a refund lowers what is left, and never below zero', async () => {
     const stripe = client();

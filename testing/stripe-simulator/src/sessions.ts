@@ -5,6 +5,7 @@ import { renderPaymentLink } from './objects/payment-link';
 import { renderOpenSession, type SessionDraft } from './objects/session';
 import { renderShippingRate } from './objects/shipping-rate';
 import type { OrderLine, SaleOrder } from './sale-order';
+import { SimulatorError } from './simulator-error';
 import type { Owner, Sale } from './store';
 import type { LineItem } from './wire';
 import type { World } from './world';
@@ -99,6 +100,7 @@ function makeLine(
 function customerOf(world: World, order: SaleOrder, owner: Owner, created: number): string | null {
   if (order.customer === false) return null;
   const id = order.customer === true ? world.ids.next('cus', 14) : order.customer;
+  if (world.store.customers.entry(id)?.deleted === true) throw new SimulatorError(`The customer ${id} is deleted.`);
   if (world.store.customers.get(id) === undefined) {
     const name = order.shipping?.name ?? null;
     const customer = renderCustomer({ id, email: order.email, name, metadata: {}, created, livemode: owner.livemode });

@@ -1,6 +1,7 @@
 /** The API version of the stripe package this simulator was written against (stripe 23.1.0). */
 export const CURRENT_API_VERSION = '2026-10-28.endive';
 
+/** How webhooks travel. Times in ms, fractions from 0 to 1. */
 export interface DeliverySettings {
   /** Whether a new event is sent at once. False keeps it until someone asks for a delivery. */
   atOnce: boolean;
@@ -58,6 +59,7 @@ export interface StripeSimulatorSettings {
   rateLimits: RateLimitSettings;
 }
 
+/** What is left out stays as it is. */
 export type PartialSettings = Partial<Omit<StripeSimulatorSettings, 'delivery' | 'rateLimits'>> & {
   delivery?: Partial<DeliverySettings>;
   rateLimits?: Partial<RateLimitSettings>;

@@ -14,6 +14,7 @@ import { Endpoints } from './endpoints';
 import { completeSettings, type PartialSettings } from './settings';
 import { World } from './world';
 
+/** A Stripe account in this process. */
 export interface StripeSimulator {
   /** For requests without a port. */
   readonly app: Express;

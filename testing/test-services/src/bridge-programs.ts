@@ -10,18 +10,58 @@ const controlTimeoutMs = 330_000;
 /** Environment variables for one program. */
 export type Values = Readonly<Record<string, string>>;
 
+/** An app of the bridge as a process. */
 export interface RunningApp {
   readonly process: RunningProcess;
   /** The public side; undefined for an app that has none. */
   readonly url: string | undefined;
 }
 
+/** A simulator as a process, and its control. */
 export interface RunningSimulator {
   readonly process: RunningProcess;
   readonly control: SimulatorControl;
 }
 
 type Listening = Pick<ProcessOptions, 'onLine'>;
+
+/** The event types for which a person registers the bridge's endpoint at Stripe: what the flow `invoices` wants. */
+export const wantedEvents = [
+  'checkout.session.completed',
+  'checkout.session.async_payment_succeeded',
+  'checkout.session.async_payment_failed',
+  'checkout.session.expired',
+  'payment_intent.succeeded',
+  'refund.created',
+  'refund.updated',
+  'refund.failed',
+  'charge.dispute.created',
+  'charge.dispute.updated',
+  'charge.dispute.funds_withdrawn',
+  'charge.dispute.funds_reinstated',
+  'charge.dispute.closed',
+];
+
+/**
+ * What every app has to be told to work with these: databases that are empty at first, and simulators as they stand at
+ * their start, with the script kit's log and hand-off. What a test is about it adds or overrides.
+ */
+export function appValues(parts: { databaseUrl: string; redisUrl: string; stripeUrl: string; filemakerUrl: string }) {
+  return {
+    DATABASE_URL: parts.databaseUrl,
+    REDIS_URL: parts.redisUrl,
+    MIGRATE_ON_START: 'true',
+    OPS_PORT: '0',
+    STRIPE_API_KEY: 'sk_test_simulator',
+    STRIPE_API_BASE: parts.stripeUrl,
+    FILEMAKER_URL: parts.filemakerUrl,
+    FILEMAKER_DATABASE: 'Shop',
+    FILEMAKER_USERNAME: 'bridge',
+    FILEMAKER_PASSWORD: 'bridge',
+    FILEMAKER_LOG_LAYOUT: 'bridge_log',
+    FILEMAKER_HANDOFF_LAYOUT: 'bridge_handoff',
+  };
+}
 
 /** The control side of a simulator: JSON in, JSON out, an error for anything but 2xx. */
 export class SimulatorControl {

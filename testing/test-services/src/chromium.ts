@@ -7,6 +7,7 @@ import {
 } from './machine-programs';
 import { ServiceError } from './service-error';
 
+/** For tests of this function alone; usually empty. */
 export interface EnsureChromiumOptions {
   /** Default: this process's environment. */
   readonly env?: NodeJS.ProcessEnv;

@@ -10,6 +10,7 @@ import { ServiceError } from './service-error';
 /** How a Redis can be run here: a program on the PATH, or a container. */
 export type RedisServer = { readonly program: string } | { readonly docker: string; readonly image: string };
 
+/** For tests of this function alone; usually empty. */
 export interface EnsureRedisOptions {
   /** Default: this process's environment. */
   readonly env?: NodeJS.ProcessEnv;

@@ -15,6 +15,7 @@ export interface FileMakerBooks {
   }[];
 }
 
+/** What is compared of the FileMaker simulator's books. */
 export interface FileMakerSummary {
   runs: number;
   running: number;

@@ -10,6 +10,7 @@ import { ServerProcess } from './server-process';
 import { ServiceError } from './service-error';
 import { isUsableBy, type ServerUser, temporaryFolder } from './temporary-folder';
 
+/** Everything has a default: a throw-away server on a free port. */
 export interface PostgresOptions {
   /** Where the data lives. Default: a temporary folder that is deleted when this process ends. */
   readonly directory?: string;
@@ -22,6 +23,7 @@ export interface PostgresOptions {
   readonly persistent?: boolean;
 }
 
+/** An empty database. */
 export interface TestDatabase {
   readonly url: string;
   /** Ends its connections and deletes it. */
@@ -56,6 +58,7 @@ const startTriesMax = 5;
 /** What a killed server has left behind may need so long to notice. */
 const startAgainWithinMs = 30_000;
 
+/** Resolves when the server takes connections; rejects with ServiceError. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresService> {
   const user = serverUser();
   const binaries = findPostgresBinaries(user);

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { guard } from './guardian';
 import { ServiceError } from './service-error';
 
+/** How a child starts and counts as ready. Times in ms. */
 export interface ProcessOptions {
   /** The child's whole environment. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
@@ -17,6 +18,7 @@ export interface ProcessOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** A child process. It ends with this one, whatever ends this one. */
 export interface RunningProcess {
   readonly pid: number;
   /** The last 2,000 lines of standard output and error, in the order in which they came. */

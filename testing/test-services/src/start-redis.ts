@@ -9,6 +9,7 @@ import { ensureRedisServer, type RedisServer } from './redis-server';
 import { ServiceError } from './service-error';
 import { temporaryFolder } from './temporary-folder';
 
+/** Everything has a default: a Redis without persistence on a free port. */
 export interface RedisOptions {
   /** Default: a free one. A given port is used as it is, or the start fails. */
   readonly port?: number;
@@ -42,6 +43,7 @@ const startTriesMax = 5;
 /** On a machine at its limit even a small server may answer late. */
 const flushTimeoutMs = 8_000;
 
+/** Resolves when the server answers; rejects with ServiceError. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisService> {
   const { appendOnly = false } = options;
   const server = options.server ?? ensureRedisServer();

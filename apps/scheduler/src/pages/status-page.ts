@@ -64,11 +64,11 @@ function figures({ inbox, effects, parked, processes, filemakerSessions: session
   const onTheirWay = inbox.counts.received + inbox.counts.processing;
   return html`<section aria-labelledby="filemaker"><h2 id="filemaker">Owed to FileMaker</h2><dl class="tiles">
 ${tile('Done', effects.counts.done)}${tile('On the way', effects.counts.planned + effects.counts.sending)}
-${tile('Answer lost, being checked', effects.counts.unknown)}${tile('Wait for you', parked.effects, failed('filemaker-effects'))}
+${tile('Answer lost, being checked', effects.counts.unknown)}${tile('Waiting for you', parked.effects, failed('filemaker-effects'))}
 ${tile('Cancelled', effects.counts.cancelled)}</dl></section>
 <section aria-labelledby="stripe"><h2 id="stripe">Arrived from Stripe</h2><dl class="tiles">
 ${tile('Handled', inbox.counts.processed)}${tile('On the way', onTheirWay)}${tile('Not needed', inbox.counts.ignored)}
-${tile('Wait for you', parked.events, failed('stripe-events'))}</dl>
+${tile('Waiting for you', parked.events, failed('stripe-events'))}</dl>
 ${onTheirWay === 0 ? null : html`<p class="quiet">The oldest of them came ${spell(inbox.oldestUnfinishedSeconds)} ago.</p>`}</section>
 <section aria-labelledby="processes"><h2 id="processes">At work</h2><ul class="plain">
 ${processes.living.map(({ app, host, pid }) => html`<li>${app} on ${host}, process ${pid}</li>`)}

@@ -323,6 +323,29 @@ describe('the hand-off', () => {
     expect((await bench.effect(id)).attempts).toBe(1);
   });
 
+  test('a record that holds the invoice from before a correction is never run; the effect names the record to delete and the command that goes on', async () => {
+    const bench = await setup();
+    const id = await bench.plan(HANDOFF);
+    const { key } = await bench.effect(id);
+    await bench.control('/locks', { invoice: INVOICE });
+    expect(await bench.turn(id)).toMatchObject({ kind: 'refused', code: 'SCRIPT_RECORD_LOCKED_301' });
+    await bench.control('/locks', undefined, 'DELETE');
+    await bench.database.executor.execute(
+      `update effects.effects set body = convert_to(replace(convert_from(body, 'UTF8'), '"${INVOICE}"', '"18699"'), 'UTF8'),
+         subject = subject || '{"corrected": {"attempts": 1}}' where id = ${id}`,
+    );
+    expect(await bench.turn(id)).toMatchObject({ kind: 'parked', code: 'HANDOFF_OLD' });
+    const { rows } = await bench.database.executor.execute(`select reason from effects.effects where id = ${id}`);
+    for (const said of [
+      'bridge_handoff',
+      `idempotency_key is ${key}`,
+      `./bridge effects resolve ${id} --as again --why`,
+    ])
+      expect(rows[0]?.reason).toContain(said);
+    // One run, the one that was refused: neither number was applied.
+    expect(bench.simulator.books.runs.map(({ effectApplied }) => effectApplied)).toEqual([false]);
+  });
+
   test('a look for the record that fails sent nothing, so the effect just waits', async () => {
     const bench = await setup({ ...PLAIN_SCRIPT, timeoutMs: HELD_MS });
     const id = await bench.plan({ ...HANDOFF, contract: 'plain', log: null });

@@ -36,13 +36,16 @@ const HANDOFF_KEY = 'idempotency_key';
 const HANDOFF_PAYLOAD = 'payload';
 const FOUND_MAX = 5;
 
-const OLD_HANDOFF: Outcome = {
+/**
+ * Only a person can take the record away: the kit's account may neither change nor delete what it has handed over, and the
+ * kit's script takes no other record than the one that bears the effect's own key.
+ */
+const oldHandoff = ({ id, key }: ClaimedEffect, layout: string | null): Outcome => ({
   kind: 'refused',
   code: 'HANDOFF_OLD',
-  message:
-    'The hand-off record of an earlier sending holds the invoice of before: delete it in FileMaker, then release this',
+  message: `The hand-off record of an earlier sending, which surely ran nothing, still holds the invoice from before the correction. In FileMaker, on the layout ${layout ?? 'of the hand-off table'}, find the record whose ${HANDOFF_KEY} is ${key} and delete that one record. Then: ./bridge effects resolve ${id} --as again --why "hand-off record deleted"`,
   again: false,
-};
+});
 
 const invoiceOf = (payload: string): unknown => {
   try {
@@ -172,7 +175,7 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     let answered = false;
     try {
       const answer = await call(lease.token, effect, target);
-      if (answer === 'old-handoff') return { outcome: OLD_HANDOFF, after: 'idle' };
+      if (answer === 'old-handoff') return { outcome: oldHandoff(effect, target.handoffLayout), after: 'idle' };
       answered = true;
       return { outcome: await judge(lease.token, effect, target, answer), after: 'idle' };
     } catch (error) {

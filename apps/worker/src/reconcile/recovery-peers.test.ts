@@ -188,7 +188,7 @@ test('a Session that Stripe does not know is undefined and no failure', async ()
   expect(await setup().peers.findSession('cs_gone')).toBeUndefined();
 });
 
-describe('delayed payments that have just come to their end', () => {
+describe('payments that came to their end a moment ago, long after their charge was made,', () => {
   const stripeOf = (listEvents: RecoveryPeersOptions['stripe']['listEvents']): RecoveryPeersOptions['stripe'] => ({
     listSessions: async function* () {},
     listEvents,
@@ -201,18 +201,21 @@ describe('delayed payments that have just come to their end', () => {
     listDisputes: async () => [],
   });
 
-  test("are read from Stripe's events, with one question for pages that follow each other", async () => {
+  test("are read from Stripe's events, bank debits and captures each with one question for pages that follow each other", async () => {
     const queries: unknown[] = [];
     const stripe = stripeOf(async function* (query) {
       queries.push(query);
       const event = (id: string) => ({ id: `evt_${id}`, object: 'event', data: { object: { id } } });
-      yield { items: [event('cs_1'), event('cs_2')], hasMore: false, cursor: 'evt_cs_2' };
+      const isCapture = query?.types?.includes('payment_intent.succeeded') === true;
+      const items = isCapture ? [event('pi_3')] : [event('cs_1'), event('cs_2')];
+      yield { items, hasMore: false, cursor: 'evt_cs_2' };
     });
     const { peers } = setup({ options: { stripe } });
     const since = new Date('2026-11-22T12:00:00.900Z');
-    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2']);
-    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2']);
-    expect(queries).toMatchObject([{ created: { gte: Date.parse('2026-11-22T12:00:00Z') / 1_000 } }]);
+    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2', 'pi_3']);
+    expect([...(await peers.announcedSince(since))]).toEqual(['cs_1', 'cs_2', 'pi_3']);
+    const created = { gte: Date.parse('2026-11-22T12:00:00Z') / 1_000 };
+    expect(queries).toMatchObject([{ created }, { created, types: ['payment_intent.succeeded'] }]);
   });
 
   test('are not known where the key may not read events, and any other fault is told', async () => {

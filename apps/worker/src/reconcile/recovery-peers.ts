@@ -38,9 +38,15 @@ type Log = NonNullable<ScriptTarget['log']>;
 
 const announcement = z.looseObject({ data: z.looseObject({ object: z.looseObject({ id: z.string() }) }) });
 const toSeconds = (date: Date): number => Math.floor(date.getTime() / 1_000);
-/** How a delayed payment comes to its end. A card's charge says itself when it was made. */
-const DELAYED_ENDS = ['checkout.session.async_payment_succeeded', 'checkout.session.async_payment_failed'];
-/** Pages of events of ten minutes: more are not looked through. */
+/**
+ * How a payment comes to its end long after its charge was made: a bank debit, and a held amount that is captured. Asked for one
+ * after the other, since the second list names every card's payment too and may be longer than we look.
+ */
+const LATE_ENDS = [
+  ['checkout.session.async_payment_succeeded', 'checkout.session.async_payment_failed'],
+  ['payment_intent.succeeded'],
+];
+/** Pages of each list of events of ten minutes: more are not looked through. */
 const ANNOUNCED_PAGES_MAX = 10;
 /** One question serves the pages of a run that follow each other closely. */
 const ANNOUNCED_FOR_MS = 10_000;
@@ -137,29 +143,27 @@ export function createRecoveryPeers(options: RecoveryPeersOptions): InvoicesReco
     return told;
   }
 
-  let announced: { askedAt: number; sessions: Set<string> } | undefined;
+  let announced: { askedAt: number; objects: Set<string> } | undefined;
   async function announcedSince(since: Date): Promise<ReadonlySet<string>> {
-    if (announced !== undefined && performance.now() - announced.askedAt < ANNOUNCED_FOR_MS) return announced.sessions;
-    const sessions = new Set<string>();
+    if (announced !== undefined && performance.now() - announced.askedAt < ANNOUNCED_FOR_MS) return announced.objects;
+    const objects = new Set<string>();
     const askedAt = performance.now();
     try {
       const created = { gte: toSeconds(since) };
-      for await (const { items } of stripe.listEvents({
-        types: DELAYED_ENDS,
-        created,
-        pagesMax: ANNOUNCED_PAGES_MAX,
-      })) {
-        for (const event of items) {
-          const read = announcement.safeParse(event);
-          if (read.success) sessions.add(read.data.data.object.id);
+      for (const types of LATE_ENDS) {
+        for await (const { items } of stripe.listEvents({ types, created, pagesMax: ANNOUNCED_PAGES_MAX })) {
+          for (const event of items) {
+            const read = announcement.safeParse(event);
+            if (read.success) objects.add(read.data.data.object.id);
+          }
         }
       }
     } catch (error) {
       // A key that may read payments and no events: nothing is known of what is on its way.
       if (!(error instanceof StripeCallError) || error.code !== 'STRIPE_PERMISSION') throw error;
     }
-    announced = { askedAt, sessions };
-    return sessions;
+    announced = { askedAt, objects };
+    return objects;
   }
 
   const within = ({ since, until, olderThan }: { since: Date; until: Date; olderThan?: string | undefined }) => ({

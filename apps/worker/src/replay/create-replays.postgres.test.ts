@@ -236,8 +236,8 @@ function bridgeOf(flow: BoundFlow) {
       for (const { id } of await inbox.due(100, 0)) await road.turn(id);
       const planned = await rows<{ key: string; body: string }>(
         database.executor,
-        sql`update effects.effects set state = 'done', attempts = 1, verified = true, settled_at = clock_timestamp(), first_sent_at = clock_timestamp()
-            where state = 'planned' returning key, convert_from(body, 'UTF8') as body`,
+        sql`update effects.effects e set state = 'done', attempts = 1, verified = true, settled_at = clock_timestamp(), first_sent_at = clock_timestamp()
+            where state = 'planned' and not exists (select 1 from effects.effects o where o.lane = e.lane and o.state = 'unknown') returning key, convert_from(body, 'UTF8') as body`,
       );
       for (const { key, body } of planned) done.set(key, { times: (done.get(key)?.times ?? 0) + 1, body });
     },
@@ -305,6 +305,31 @@ test('a plan is sent piece by piece, by several workers at once, never more than
   await bridge.work();
   expect([...bridge.done.values()].filter(({ times }) => times !== 1)).toEqual([]);
 }, 180_000);
+
+test('payments whose invoices are held by another effect free their places after a while: the others go, and the plan comes to its end', async () => {
+  const bench = benchOf(stripeOf(6));
+  const id = await ask(RANGE);
+  await plan(bench, id);
+  await sendReplay(database, id, asked);
+  const bridge = bridgeOf(bench.flow);
+  for (const invoice of ['cs_1', 'cs_2', 'cs_3'])
+    await database.executor.execute(
+      sql`insert into effects.effects (kind, flow, key, lane, title, target, subject, origin, state, unknown_since, attempts, reason_code)
+          values ('filemaker-script', 'invoices', ${`other:${invoice}`}, ${`invoice:${invoice}`}, 'Another one', '{}', '{}', 'webhook', 'unknown', clock_timestamp(), 1, 'TIMEOUT')`,
+    );
+  await turns(bench, id, ['sending'], async () => {
+    await bridge.work();
+    // As if half a minute had passed since each was sent.
+    await database.executor.execute(
+      sql`update operations.replay_items set sent_at = sent_at - interval '30 seconds' where settled_at is null and sent_at is not null`,
+    );
+  });
+  const ended = (await items(id)).map(({ objectId, outcome, outcomeCode }) => [objectId, outcome, outcomeCode]);
+  expect(ended).toEqual([
+    ...['1', '2', '3'].map((n) => [`cs_${n}`, 'on-its-way', 'BEHIND_IN_LANE']),
+    ...['4', '5', '6'].map((n) => [`cs_${n}`, 'applied', null]),
+  ]);
+});
 
 test('exactly what was shown is sent: of payments that changed at Stripe in between, none; the others go', async () => {
   const bench = benchOf(stripeOf(4));

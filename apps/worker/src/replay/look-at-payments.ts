@@ -127,6 +127,7 @@ async function previewOf(item: ReplayWork, plan: ReplayPlan, options: LookOption
   };
   try {
     const decided = await Promise.all(flows.map((flow) => flow.preview(event, database.executor)));
+    options.failures.delete(item.id);
     const previews = await database.transaction(async (tx) => {
       const seen: FlowPreview[] = [];
       for (const decide of decided) seen.push(await decide(tx, new Date()));

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { confirmPlan } from '../confirm';
-import { examples, jsonOption, whyOption, yesOption } from '../options';
+import { examples, jsonOption, NO_REASON, optionalWhyOption, yesOption } from '../options';
 
 interface Options {
-  why: string;
+  why?: string;
   yes?: boolean;
   json?: boolean;
 }
@@ -32,9 +32,14 @@ function describePlan({ known, unfinished }: AdoptionPlan): string {
 async function run(options: Options): Promise<CommandResult> {
   return withDatabase(async ({ database }) => {
     const plan = await planAdoption(database);
-    const agreed = await confirmPlan(describePlan(plan), { yes: options.yes === true, json: options.json === true });
+    const { events, effects } = plan.unfinished;
+    const agreed = await confirmPlan(describePlan(plan), {
+      yes: options.yes === true,
+      json: options.json === true,
+      harmless: events + effects === 0,
+    });
     if (!agreed) return { fine: false, json: { adopted: false, ...plan }, text: () => 'Nothing was changed.' };
-    const adopted = await adopt(database, { by: operatorAtKeyboard(), why: options.why });
+    const adopted = await adopt(database, { by: operatorAtKeyboard(), why: options.why ?? NO_REASON });
     return {
       fine: true,
       json: { adopted: true, ...adopted },
@@ -51,7 +56,7 @@ export function addAdopt(program: Command, report: (work: () => Promise<CommandR
     .description(
       'A database belongs to one Stripe account and one FileMaker file; workers refuse others, since going on would mix the money of two companies. This forgets both: those that are met next are the right ones.',
     )
-    .addOption(whyOption())
+    .addOption(optionalWhyOption())
     .addOption(yesOption())
     .addOption(jsonOption())
     .addHelpText(

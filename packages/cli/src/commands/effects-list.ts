@@ -20,7 +20,7 @@ async function run(filter: { state?: EffectState; limit: number }): Promise<Comm
     text: (output) =>
       effects.length === 0
         ? filter.state === undefined
-          ? 'Nothing was ever owed to FileMaker.'
+          ? 'Nothing was ever owed to FileMaker. What has arrived from Stripe: ./bridge events list'
           : `No effect is ${filter.state}.`
         : renderTable(
             effects,
@@ -32,8 +32,8 @@ async function run(filter: { state?: EffectState; limit: number }): Promise<Comm
                 tone: (effect) => toneOfState(effect.state),
               },
               { heading: 'What', cell: (effect) => effect.title, least: 24 },
-              { heading: 'Tries', cell: (effect) => String(effect.attempts) },
-              { heading: `Planned (${output.timeZone})`, cell: (effect) => output.time(effect.plannedAt) },
+              { heading: 'Tries', cell: (effect) => String(effect.attempts), align: 'right', optional: true },
+              { heading: `Planned (${output.timeZone})`, cell: (effect) => output.time(effect.plannedAt), least: 16 },
               { heading: 'Why', cell: whyOf, least: 16 },
             ],
             output,

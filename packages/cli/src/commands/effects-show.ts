@@ -19,9 +19,9 @@ function renderAttempts(attempts: ShownEffect['attempts'], output: Output): stri
   const table = renderTable(
     attempts.slice(-ATTEMPTS_SHOWN),
     [
-      { heading: `Tries (${output.timeZone})`, cell: (attempt) => output.time(attempt.beganAt) },
+      { heading: `Tries (${output.timeZone})`, cell: (attempt) => output.time(attempt.beganAt), least: 16 },
       { heading: 'What', cell: ({ purpose, number }) => (purpose === 'send' ? `sent, no. ${number}` : 'asked') },
-      { heading: 'Took', cell: ({ durationMs }) => (durationMs === null ? '' : `${durationMs} ms`) },
+      { heading: 'Took', cell: ({ durationMs }) => (durationMs === null ? '' : `${durationMs} ms`), align: 'right' },
       { heading: 'Ended', cell: (attempt) => attempt.verdict ?? 'no end was written down' },
       { heading: 'Why', cell: ({ code, detail }) => [code, detail].filter(Boolean).join(': '), least: 16 },
     ],

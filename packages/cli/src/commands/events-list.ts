@@ -1,4 +1,4 @@
-import { EVENT_SOURCES, EVENT_STATES, listEvents } from '@bridge/operations';
+import { EVENT_SOURCES, EVENT_STATES, listEvents, reasonText } from '@bridge/operations';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
@@ -36,19 +36,23 @@ async function run({ object, id, ...filter }: Filter): Promise<CommandResult> {
     text: (output) =>
       page.rows.length === 0
         ? filtered
-          ? 'No event fits.'
-          : 'No event has arrived yet.'
+          ? 'No event fits. Without options all are listed: ./bridge events list'
+          : 'No event has arrived yet. Whether Stripe can reach the bridge: ./bridge doctor'
         : [
             renderTable(
               page.rows,
               [
                 { heading: 'Id', cell: (event) => event.id },
                 { heading: 'State', cell: (event) => event.state, tone: (event) => toneOfState(event.state) },
-                { heading: 'Event', cell: (event) => event.eventId, least: 12 },
-                { heading: 'Type', cell: (event) => event.eventType, least: 14 },
-                { heading: 'From', cell: (event) => event.source, least: 7 },
-                { heading: `Received (${output.timeZone})`, cell: (event) => output.time(event.receivedAt) },
-                { heading: 'Why', cell: (event) => event.reason ?? event.reasonCode ?? '', least: 12 },
+                { heading: 'Event', cell: (event) => event.eventId, optional: true },
+                { heading: 'Type', cell: (event) => event.eventType, least: 24, cut: 'start' },
+                { heading: 'From', cell: (event) => event.source, optional: true },
+                {
+                  heading: `Received (${output.timeZone})`,
+                  cell: (event) => output.time(event.receivedAt),
+                  least: 16,
+                },
+                { heading: 'Why', cell: (event) => reasonText(event.reason, event.reasonCode), least: 20 },
               ],
               output,
             ),

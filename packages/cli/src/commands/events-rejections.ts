@@ -22,9 +22,9 @@ async function run(filter: { before?: string; limit: number }): Promise<CommandR
               page.rows,
               [
                 { heading: 'Id', cell: (row) => row.id },
-                { heading: `Came (${output.timeZone})`, cell: (row) => output.time(row.receivedAt) },
+                { heading: `Came (${output.timeZone})`, cell: (row) => output.time(row.receivedAt), least: 16 },
                 { heading: 'Why', cell: (row) => row.reason, least: 20 },
-                { heading: 'Bytes', cell: (row) => String(row.bytes) },
+                { heading: 'Bytes', cell: (row) => String(row.bytes), align: 'right' },
                 { heading: 'From', cell: (row) => row.remote ?? '', least: 12 },
               ],
               output,

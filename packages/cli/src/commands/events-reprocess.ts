@@ -2,7 +2,7 @@ import { reprocessEvent } from '@bridge/operations';
 import type { Command } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
-import { examples, jsonOption, whyOption } from '../options';
+import { examples, jsonOption, NO_REASON, optionalWhyOption } from '../options';
 
 async function run(id: string, why: string): Promise<CommandResult> {
   const result = await withDatabase(({ database }) => reprocessEvent(database, id, { by: operatorAtKeyboard(), why }));
@@ -33,8 +33,8 @@ export function addEventsReprocess(
     .description(
       'Reads a processed, ignored or parked event once more. What it led to before is not done twice: effects are keyed by what they mean.',
     )
-    .addOption(whyOption())
+    .addOption(optionalWhyOption())
     .addOption(jsonOption())
     .addHelpText('after', examples('./bridge events reprocess 34 --why "the invoice id was added at Stripe"'))
-    .action((id: string, { why }: { why: string }) => report(() => run(id, why)));
+    .action((id: string, { why }: { why?: string }) => report(() => run(id, why ?? NO_REASON)));
 }

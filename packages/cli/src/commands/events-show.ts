@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readEventBody, type ShownEvent, showEvent } from '@bridge/operations';
+import { readEventBody, reasonText, type ShownEvent, showEvent } from '@bridge/operations';
 import type { Command } from 'commander';
 import { renderAudit } from '../audit-table';
 import { withDatabase } from '../command-context';
@@ -21,8 +21,8 @@ function describe({ event, audit }: ShownEvent, output: Output): string {
     renderFacts(
       [
         ['State', event.state, toneOfState(event.state)],
-        ['Why', event.reason ?? event.reasonCode],
-        ['Code', event.reason === null ? null : event.reasonCode],
+        ['Why', reasonText(event.reason, event.reasonCode)],
+        ['Code', event.reasonCode],
         ['Number', event.id],
         ['Event', event.eventId],
         ['About', event.objectId],

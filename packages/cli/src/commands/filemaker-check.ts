@@ -47,7 +47,10 @@ function describe(check: FileMakerCheck, output: Output): string {
   const notes = check.faults.filter(({ weight }) => weight === 'note');
   const sum =
     broken.length > 0
-      ? output.dress('broken', `${broken.length} of these keep payments from arriving, or from being proved.`)
+      ? output.dress(
+          'broken',
+          `${broken.length} of these ${broken.length === 1 ? 'keeps' : 'keep'} payments from arriving, or from being proved.`,
+        )
       : output.dress(
           'fine',
           notes.length > 0 ? 'It works; the notes make it safer.' : 'Everything is as it should be.',

@@ -34,7 +34,7 @@ function describe(listed: FileMakerSessions, output: Output): string {
             [
               { heading: 'No.', cell: ({ id }) => id },
               { heading: 'State', cell: ({ state }) => state },
-              { heading: `Opened (${output.timeZone})`, cell: ({ openedAt }) => time(openedAt) },
+              { heading: `Opened (${output.timeZone})`, cell: ({ openedAt }) => time(openedAt), least: 16 },
               { heading: 'Last answer', cell: ({ answeredAt }) => time(answeredAt) },
               { heading: 'On loan since', cell: ({ leasedAt }) => time(leasedAt) },
               { heading: 'To', cell: holder, least: 12 },

@@ -5,10 +5,10 @@ import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { confirmPlan } from '../confirm';
 import { CommandError } from '../failure';
-import { examples, jsonOption, whyOption, yesOption } from '../options';
+import { examples, jsonOption, NO_REASON, optionalWhyOption, yesOption } from '../options';
 
 interface Options {
-  why: string;
+  why?: string;
   yes?: boolean;
   json?: boolean;
 }
@@ -19,6 +19,7 @@ function describePlan(plan: ForgetPlan): string {
   const more = plan.objectIds.length - SHOWN_MAX;
   return [
     `Erased would be the bodies of ${plan.events.length} events, and what was sent for ${plan.effects.length} effects.`,
+    'Erased too: the reasons that people gave when they acted on these payments.',
     `Ids and amounts stay: ${plan.objectIds.slice(0, SHOWN_MAX).join(', ') || 'none are known'}${more > 0 ? ` and ${more} more` : ''}.`,
     ...plan.unsettled.map(({ kind, id, title }) => `Not settled: ${title} (${kind} ${id})`),
     ...(plan.unsettled.length === 0 ? [] : ['Nothing can be forgotten before these are settled.']),
@@ -44,7 +45,11 @@ async function run(customer: string, options: Options): Promise<CommandResult> {
       const agreed = await confirmPlan(describePlan(plan), { yes: options.yes === true, json: options.json === true });
       if (!agreed) return { fine: false, json: { forgotten: false, ...plan }, text: () => 'Nothing was changed.' };
     }
-    const result = await forgetCustomer(database, customer, { by: operatorAtKeyboard(), why: options.why, relatedIds });
+    const result = await forgetCustomer(database, customer, {
+      by: operatorAtKeyboard(),
+      why: options.why ?? NO_REASON,
+      relatedIds,
+    });
     if (result.kind === 'refused') {
       const { code, reason } = result;
       return {
@@ -73,9 +78,9 @@ export function addForget(program: Command, report: (work: () => Promise<Command
     .argument('<customer>', 'cus_…, an e-mail address, or the id of a Checkout Session')
     .summary('erase what names a customer')
     .description(
-      'Erases the bodies of events, the bytes that were sent, and the answers of FileMaker that name this customer. Ids and amounts stay, since the books need them. Refused while something of theirs is not settled. The audit table keeps that it was done, by whom and why, and not who it was about.',
+      'Erases the bodies of events, the bytes that were sent, and the answers of FileMaker that name this customer, and what people typed when they acted on their payments. Ids and amounts stay, since the books need them. Where bodies are erased already, name the Checkout Session instead of the address. Refused while something of theirs is not settled. The audit table keeps that it was done, by whom and why, and not who it was about.',
     )
-    .addOption(whyOption())
+    .addOption(optionalWhyOption())
     .addOption(yesOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -11,7 +11,7 @@ import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { confirmPlan } from '../confirm';
 import { CommandError } from '../failure';
-import { examples, jsonOption, momentOption, yesOption } from '../options';
+import { examples, jsonOption, momentOption, NO_REASON, optionalWhyOption, yesOption } from '../options';
 import { createOutput, type Output } from '../output';
 import { renderTable, wrap } from '../table';
 
@@ -69,7 +69,10 @@ function describe(plan: GoLivePlan, output: Output): string {
   );
   const { comparison } = plan;
   return [
-    `The bridge acts on money from ${output.time(plan.start.at)} ${output.timeZone} on (${STARTS[plan.start.because]}).`,
+    wrap(
+      `The bridge acts on money from ${output.time(plan.start.at)} ${output.timeZone} on (${STARTS[plan.start.because]}).`,
+      output.width,
+    ),
     ...(comparison === null
       ? []
       : [
@@ -94,12 +97,6 @@ function describe(plan: GoLivePlan, output: Output): string {
   ].join('\n');
 }
 
-const needWhy = (why: string | undefined): string => {
-  if (why === undefined || why.trim() === '')
-    throw new CommandError('WHY_MISSING', 'Say why, in a few words: --why "…"', 2);
-  return why.trim();
-};
-
 async function run(options: Options): Promise<CommandResult> {
   const asked = { yes: options.yes === true, json: options.json === true };
   return withDatabase(async ({ database, config }) => {
@@ -107,8 +104,10 @@ async function run(options: Options): Promise<CommandResult> {
     const plan = await planGoLive(database, { at: options.at, configured: config.reconcileFrom });
     const toError = createOutput({ timeZone, stream: process.stderr });
     if (options.at !== undefined) {
-      const why = needWhy(options.why);
-      if (!(await confirmPlan(describe(plan, toError), asked)))
+      const why = options.why ?? NO_REASON;
+      const open = [plan.older, plan.newer].map(({ unsent, notShown, underWay }) => unsent + notShown + underWay);
+      const harmless = open.every((count) => count === 0);
+      if (!(await confirmPlan(describe(plan, toError), { ...asked, harmless })))
         return { fine: false, timeZone, json: { live: false, ...plan }, text: () => 'Nothing was changed.' };
       const { at, asked: older, goesOn } = await goLive(database, { at: options.at, by: operatorAtKeyboard(), why });
       const observing =
@@ -123,7 +122,8 @@ async function run(options: Options): Promise<CommandResult> {
     }
     if (options.settleOlder !== undefined) {
       const as = options.settleOlder;
-      const why = needWhy(options.why);
+      const { why } = options;
+      if (why === undefined) throw new CommandError('WHY_MISSING', 'Say why, in a few words: --why "…"', 2);
       const count = plan.older.notShown + plan.newer.notShown;
       const words = `${count} effects whose money is from before and which FileMaker does not show are settled as ${as}, by your word.`;
       if (!(await confirmPlan(words, asked)))
@@ -153,7 +153,7 @@ export function addGolive(program: Command, report: (work: () => Promise<Command
         .choices(['done', 'cancelled'])
         .conflicts('at'),
     )
-    .option('--why <text>', 'the reason, kept with your name in the audit table')
+    .addOption(optionalWhyOption())
     .addOption(yesOption())
     .addOption(jsonOption())
     .addHelpText(

@@ -1,3 +1,4 @@
+import { flowNames } from '@bridge/flows';
 import { parseScope, pauseScope, scopeAsTyped } from '@bridge/operations';
 import type { Command } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
@@ -15,6 +16,10 @@ export function scopeOf(words: readonly string[]): string {
 
 async function run(words: readonly string[], why: string): Promise<CommandResult> {
   const scope = scopeOf(words);
+  const flow = /^flow:(.*)$/.exec(scope)?.[1];
+  // Nothing would stand still, while the person believes that it does.
+  if (flow !== undefined && !flowNames.includes(flow))
+    throw new CommandError('FLOW_UNKNOWN', `There is no flow ${flow}. There are: ${flowNames.join(', ')}.`, 2);
   await withDatabase(({ database }) => pauseScope(database, scope, { by: operatorAtKeyboard(), why }));
   const typed = scopeAsTyped(scope);
   return {

@@ -4,7 +4,7 @@ import {
   askReconcile,
   findReconcileRun,
   giveUpReconcile,
-  isWorkerAlive,
+  isWorkerThere,
   listFindings,
   moneyText,
   totalFindings,
@@ -19,6 +19,7 @@ import { createOutput, type Output } from '../output';
 import { createProgressLine } from '../progress';
 import { askYesNo, terminalPrompter } from '../prompter';
 import { renderTable } from '../table';
+import { createWorkerWatch, lostSight, NOBODY_THERE } from '../worker-watch';
 
 type Run = Awaited<ReturnType<typeof askReconcile>>;
 type Total = Awaited<ReturnType<typeof totalFindings>>[number];
@@ -33,8 +34,6 @@ interface ReconcileOptions {
 }
 
 const LOOK_EVERY_MS = 500;
-/** A worker that was restarted is back by then. */
-const WORKER_GONE_MS = 15_000;
 const SHOWN_MAX = 50;
 const JSON_MAX = 1_000;
 /** The newest minute belongs to the webhooks, which are on their way. */
@@ -55,29 +54,38 @@ function passOf(name: string): { name: string; lookBackMs: number } {
 const noWorker = (): CommandError =>
   new CommandError('NO_WORKER', 'No worker is alive, and workers do the work. Start one: ./bridge up');
 
+/** What was committed page by page stays; the rest of the window is asked for anew. */
+const givenUp = ({ id, checked, found }: Run): CommandError =>
+  new CommandError(
+    'NO_WORKER',
+    `No worker was there for a minute: run ${id} is given up after ${checked} checked and ${found} found. What it did stays (./bridge findings list --run ${id}). Start a worker (./bridge up) and ask again.`,
+  );
+
 /** Waits until a worker has ended the run, with a progress line. */
 async function follow(database: Database, id: string, what: string, quiet: boolean): Promise<Run> {
   const line = createProgressLine({ quiet });
-  let aliveAt = performance.now();
+  const workers = createWorkerWatch(() => isWorkerThere(database));
   try {
     for (;;) {
       const run = await findReconcileRun(database, id);
       if (run === undefined) throw new CommandError('RUN_NOT_FOUND', `Run ${id} is gone.`);
       if (run.state !== 'wanted' && run.state !== 'running') return run;
-      if (await isWorkerAlive(database)) aliveAt = performance.now();
-      else if (performance.now() - aliveAt > WORKER_GONE_MS) {
-        await giveUpReconcile(database, id, 'No worker was alive');
-        throw noWorker();
-      }
+      const seen = await workers.look();
+      // A worker that has come back this instant has it in hand: then it is not given up, and waited for.
+      if (seen === 'gone' && (await giveUpReconcile(database, id, 'No worker was there for a minute')))
+        throw givenUp(run);
       line.show({
         what: `${what}, ${run.checked} checked, ${run.found} found:`,
         done: Math.floor(run.share * 100),
         total: 100,
+        inPercent: true,
         perSecond: undefined,
-        waits: run.state === 'wanted' ? run.reason : null,
+        waits: seen === 'there' ? (run.state === 'wanted' ? run.reason : null) : NOBODY_THERE,
       });
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
+  } catch (error) {
+    throw lostSight(error, `Run ${id} goes on in the workers; what it finds: ./bridge findings list --run ${id}`);
   } finally {
     line.end();
   }
@@ -96,7 +104,7 @@ async function carryOut(
   order: Omit<Parameters<typeof askReconcile>[1], 'by'>,
   quiet: boolean,
 ): Promise<Told> {
-  if (!(await isWorkerAlive(database))) throw noWorker();
+  if (!(await isWorkerThere(database))) throw noWorker();
   const asked = await askReconcile(database, { ...order, by: operatorAtKeyboard() });
   const run = await follow(database, asked.id, order.mode === 'act' ? 'Reconciling' : 'Looking', quiet);
   const totals = await totalFindings(database, { run: run.id });
@@ -131,8 +139,8 @@ function totalTable(totals: readonly Total[], output: Output): string {
     totals,
     [
       { heading: 'Class', cell: (total) => total.class },
-      { heading: 'Findings', cell: (total) => String(total.findings) },
-      { heading: 'Money at risk', cell: (total) => moneyText(total.amount, total.currency) },
+      { heading: 'Findings', cell: (total) => String(total.findings), align: 'right' },
+      { heading: 'Money at risk', cell: (total) => moneyText(total.amount, total.currency), align: 'right' },
       {
         heading: 'Can be replayed',
         cell: (total) =>

@@ -31,10 +31,10 @@ function describe(status: Status, all: boolean, output: Output): string {
   if (figures !== null) {
     const { inbox, effects, processes, filemakerSessions: sessions } = figures;
     facts.push(
-      ['Events', counted(inbox.counts)],
-      ['Effects', counted(effects.counts)],
+      ['From Stripe', counted(inbox.counts, EVENT_WORDS)],
+      ['To FileMaker', counted(effects.counts, EFFECT_WORDS)],
       ['Processes', processes.living.map(({ app, host, pid }) => `${app} ${host}:${pid}`).join(', ') || 'none'],
-      ['FileMaker', `sessions: ${counted({ ...sessions })}`],
+      ['Sessions', `at FileMaker: ${counted({ ...sessions }, {})}`],
     );
   }
   return [
@@ -46,10 +46,20 @@ function describe(status: Status, all: boolean, output: Output): string {
   ].join('\n');
 }
 
-/** `3 parked, 120 done`: what is zero is left out. */
-function counted(counts: Readonly<Record<string, number>>): string {
+/** The words of the status page. */
+const EVENT_WORDS = {
+  received: 'waiting',
+  processing: 'in hand',
+  processed: 'handled',
+  ignored: 'not needed',
+  parked: 'waiting for you',
+};
+const EFFECT_WORDS = { sending: 'being sent', unknown: 'sent, answer lost, being checked', parked: 'waiting for you' };
+
+/** `3 waiting for you, 120 done`: what is zero is left out. */
+function counted(counts: Readonly<Record<string, number>>, words: Readonly<Record<string, string>>): string {
   const named = Object.entries(counts).filter(([, count]) => count > 0);
-  return named.length === 0 ? 'none' : named.map(([name, count]) => `${count} ${name}`).join(', ');
+  return named.length === 0 ? 'none' : named.map(([name, count]) => `${count} ${words[name] ?? name}`).join(', ');
 }
 
 async function run({ all }: { all?: boolean }): Promise<CommandResult> {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Database, oneRow, type Transaction } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import { auditedTransaction } from '../audit';
-import { type EffectStanding, readEffectStandings } from '../read-proof-tables';
+import { auditedTransaction } from '../audit/audit';
+import { type EffectStanding, readEffectStandings } from '../tables/read-proof-tables';
 import { addDays, type Day, dayOf, windowOf } from './calendar';
 import { type BrokenLink, breakOf, canonicalJson, digestOf, FIRST_HEAD, headOf, type Link } from './chain';
 import {

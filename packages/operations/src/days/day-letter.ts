@@ -1,10 +1,24 @@
-import { type Html, html, htmlPage, oneLine } from '../html-page';
+import { type Html, html, htmlPage, oneLine } from '../wording/html-page';
 import type { DayContents } from './day-contents';
 import type { ClosedDay } from './day-store';
-import { correctionSentence, daySentence, figureRows, isDayFine, openSentence, settledSentence } from './describe-day';
+import {
+  correctionSentence,
+  daySentence,
+  figureRows,
+  isDayFine,
+  largestFirst,
+  moneyOf,
+  openSentence,
+  settledSentence,
+} from './describe-day';
 
-/** So many of each list stand in a letter; the page and `--json` have all. */
-const LISTED_IN_LETTER = 50;
+/** So many of each list stand in a letter, and so many on a screen; the page and `--json` have all. */
+const LISTED_IN_LETTER = 25;
+const LISTED_ON_SCREEN = 50;
+/** Characters of one sentence of a list, where the list is cut too: mail programs hide what is longer than 100 kB. */
+const SENTENCE_MAX = 300;
+/** Reasons that are counted for what is not listed. */
+const REASONS_MAX = 8;
 
 const weekdays = new Intl.DateTimeFormat('en-GB', {
   weekday: 'long',
@@ -16,32 +30,61 @@ const weekdays = new Intl.DateTimeFormat('en-GB', {
 /** `Sunday 22 November 2026`. */
 const longDay = (day: string): string => weekdays.format(new Date(`${day}T00:00:00Z`)).replace(',', '');
 
+type Listed = DayContents['unsettled'][number] | DayContents['corrections'][number];
+
 interface Part {
   heading: string;
   lines: { sentence: string; next: string | null }[];
-  more: number;
+  /** What is not listed: how many, their money, and why they wait. Null: all are listed. */
+  rest: string | null;
 }
 
-const plain = (sentence: string) => ({ sentence, next: null });
+/** The rest of a list in one sentence: "and 575 more, 103,500.00 USD (560 second-payment, 15 LOG_NOT_DONE)". */
+function restSentence(rest: readonly Listed[]): string | null {
+  if (rest.length === 0) return null;
+  const codes = new Map<string, number>();
+  for (const one of rest) {
+    const code = 'code' in one ? one.code : null;
+    if (code !== null) codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+  const most = [...codes].sort(([, a], [, b]) => b - a).slice(0, REASONS_MAX);
+  const reasons = most.map(([code, count]) => `${count} ${code}`);
+  return `and ${rest.length} more, ${moneyOf(rest)}${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}`;
+}
 
-/** The lists below the figures, each at most `most` long. */
+const cut = (sentence: string, isCut: boolean): string =>
+  isCut && sentence.length > SENTENCE_MAX ? `${sentence.slice(0, SENTENCE_MAX - 1).toWellFormed()}…` : sentence;
+
+/** The lists below the figures, each at most `most` long, the largest sums first. */
 function partsOf(contents: DayContents, most: number): Part[] {
-  const open = (one: DayContents['unsettled'][number]) => ({
-    sentence: openSentence(one, contents.day),
-    next: one.next,
-  });
-  const parked = (one: DayContents['unsettled'][number]): boolean => one.standing === 'parked';
+  const isCut = Number.isFinite(most);
+  const part = <One extends Listed>(heading: string, all: readonly One[], sentenceOf: (one: One) => string): Part => {
+    const ranked = largestFirst(all);
+    return {
+      heading,
+      lines: ranked
+        .slice(0, most)
+        .map((one) => ({ sentence: cut(sentenceOf(one), isCut), next: 'next' in one ? one.next : null })),
+      rest: restSentence(ranked.slice(most)),
+    };
+  };
+  const open = (one: DayContents['unsettled'][number]): string => openSentence(one, contents.day);
   const unsettled = [...contents.unsettled, ...contents.stillOpen];
-  const parts: [string, { sentence: string; next: string | null }[]][] = [
-    ['These need you', unsettled.filter(parked).map(open)],
-    ['On their way (the bridge goes on by itself)', unsettled.filter((one) => !parked(one)).map(open)],
-    ['Settled since an earlier day was closed', contents.settledSince.map((one) => plain(settledSentence(one)))],
-    ['Corrections of earlier days, counted here', contents.corrections.map((one) => plain(correctionSentence(one)))],
-  ];
-  return parts
-    .filter(([, lines]) => lines.length > 0)
-    .map(([heading, lines]) => ({ heading, lines: lines.slice(0, most), more: Math.max(0, lines.length - most) }));
+  const isParked = ({ standing }: DayContents['unsettled'][number]): boolean => standing === 'parked';
+  return [
+    part('These need you', unsettled.filter(isParked), open),
+    part(
+      'On their way (the bridge goes on by itself)',
+      unsettled.filter((one) => !isParked(one)),
+      open,
+    ),
+    part('Settled since an earlier day was closed', contents.settledSince, settledSentence),
+    part('Corrections of earlier days, counted here', contents.corrections, correctionSentence),
+  ].filter(({ lines }) => lines.length > 0);
 }
+
+/** Where all of it stands. */
+const wholeOf = (day: string): string => `./bridge close ${day} --html day.html`;
 
 const testMode = ({ livemode, entries }: DayContents): boolean => !livemode && entries.count > 0;
 
@@ -58,11 +101,11 @@ ${figureRows(figures).map((row) => html`<tr><td>${row.name}</td><td class="numbe
 </tbody></table>`,
   );
   const lists = partsOf(contents, most).map(
-    ({ heading, lines, more }) => html`<h2>${heading}</h2>
+    ({ heading, lines, rest }) => html`<h2>${heading}</h2>
 <ul>
 ${lines.map(({ sentence, next }) => html`<li>${sentence}${next === null ? null : html`<br><code>${next}</code>`}</li>`)}
 </ul>
-${more === 0 ? null : html`<p class="quiet">and ${more} more: <code>./bridge close ${contents.day}</code></p>`}`,
+${rest === null ? null : html`<p class="quiet">${rest}: <code>${wholeOf(contents.day)}</code></p>`}`,
   );
   return html`<p class="quiet">${longDay(contents.day)}${testMode(contents) ? ', test mode' : ''}</p>
 <h1>${daySentence(contents)}</h1>
@@ -85,8 +128,8 @@ export function dayPage(closed: ClosedDay): string | undefined {
   });
 }
 
-/** The closed day in plain text, without colours. Undefined once its contents are erased. */
-export function dayText(closed: ClosedDay, most = Number.POSITIVE_INFINITY): string | undefined {
+/** The closed day in plain text, without colours, its lists cut for a screen. Undefined once its contents are erased. */
+export function dayText(closed: ClosedDay, most = LISTED_ON_SCREEN): string | undefined {
   const { contents } = closed;
   if (contents === null) return undefined;
   const figures = contents.currencies.flatMap((one) => {
@@ -103,14 +146,14 @@ export function dayText(closed: ClosedDay, most = Number.POSITIVE_INFINITY): str
       ),
     ];
   });
-  const lists = partsOf(contents, most).flatMap(({ heading, lines, more }) => [
+  const lists = partsOf(contents, most).flatMap(({ heading, lines, rest }) => [
     '',
     `${heading}:`,
     ...lines.flatMap(({ sentence, next }) => [
       `- ${oneLine(sentence)}`,
       ...(next === null ? [] : [`    ${oneLine(next)}`]),
     ]),
-    ...(more === 0 ? [] : [`and ${more} more: ./bridge close ${contents.day}`]),
+    ...(rest === null ? [] : [`${rest}: ${wholeOf(contents.day)}`]),
   ]);
   return [
     `${daySentence(contents)}.`,

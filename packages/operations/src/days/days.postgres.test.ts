@@ -5,7 +5,7 @@ import type { FlowRecords, RecordedFact, RecordedReversal } from '@bridge/flow';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
-import { listAudit } from '../audit';
+import { listAudit } from '../audit/audit';
 import { allMigrations } from '../migrations';
 import { readReport } from '../report/read-report';
 import { addDays, dayOf, windowOf } from './calendar';

@@ -1,4 +1,4 @@
-import { moneyText } from '../money-text';
+import { moneyText } from '../wording/money-text';
 import { type CurrencyFigures, type DayContents, type Figure, isSettled } from './day-contents';
 
 const plural = (count: number, one: string, many = `${one}s`): string =>
@@ -7,7 +7,38 @@ const plural = (count: number, one: string, many = `${one}s`): string =>
 /** `7,380.00 USD and 12,000 JPY`. */
 function sums(currencies: readonly CurrencyFigures[], of: (figures: CurrencyFigures) => Figure): string {
   const parts = currencies.filter((one) => of(one).count > 0).map((one) => moneyText(of(one).amount, one.currency));
-  return parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+  return joined(parts);
+}
+
+const joined = (parts: readonly string[]): string =>
+  parts.length < 2 ? (parts[0] ?? '') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
+
+/** `7,380.00 USD and 12,000 JPY` of any payments. */
+export function moneyOf(all: readonly { amount: number; currency: string }[]): string {
+  const totals = new Map<string, number>();
+  for (const { amount, currency } of all) totals.set(currency, (totals.get(currency) ?? 0) + amount);
+  return joined(
+    [...totals].sort(([a], [b]) => (a < b ? -1 : 1)).map(([currency, amount]) => moneyText(amount, currency)),
+  );
+}
+
+/**
+ * The largest sums first. Currencies cannot be compared without a rate: the largest of each come first, then the second
+ * largest of each, and so on, beginning with the currency that most are in. Of equal sums the oldest day comes first.
+ */
+export function largestFirst<One extends { amount: number; currency: string; day: string; id: string }>(
+  all: readonly One[],
+): One[] {
+  const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+  const currencies = [...Map.groupBy(all, ({ currency }) => currency)].sort(
+    ([a, some], [b, others]) => others.length - some.length || order(a, b),
+  );
+  const ranked = currencies.flatMap(([, some], place) =>
+    some
+      .toSorted((a, b) => b.amount - a.amount || order(a.day, b.day) || order(a.id, b.id))
+      .map((one, rank) => ({ one, rank, place })),
+  );
+  return ranked.sort((a, b) => a.rank - b.rank || a.place - b.place).map(({ one }) => one);
 }
 
 const count = (currencies: readonly CurrencyFigures[], of: (figures: CurrencyFigures) => Figure): number =>

@@ -1,6 +1,6 @@
 import type { Executor } from '@bridge/database';
 import type { RecordedFact } from '@bridge/flow';
-import { type EffectStanding, readEffectStandings, readParkedReasons } from '../read-proof-tables';
+import { type EffectStanding, readEffectStandings, readParkedReasons } from '../tables/read-proof-tables';
 import type { Standing } from './day-contents';
 
 /** Where a payment stands, why, and what to type next. */

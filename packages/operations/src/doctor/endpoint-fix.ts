@@ -1,6 +1,6 @@
 import type { Database } from '@bridge/database';
 import { createWebhookEndpointEditor, StripeCallError, type WebhookEndpoint } from '@bridge/stripe-client';
-import { audited } from '../audit';
+import { audited } from '../audit/audit';
 import { compareTypes, MARK, pickOurs } from './webhook-endpoint';
 
 /** What `doctor --fix` would change at Stripe. */

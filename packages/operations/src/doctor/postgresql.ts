@@ -8,7 +8,7 @@ import {
   rows,
 } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import { readLedger, readProcesses } from '../read-engine-tables';
+import { readLedger, readProcesses } from '../tables/read-processes';
 import { fault, type Judged } from './fault';
 
 export interface PostgresqlFacts {

@@ -1,6 +1,6 @@
 import type { AddressSeen, StripeClient, WebhookEndpoint } from '@bridge/stripe-client';
 import { StripeCallError } from '@bridge/stripe-client';
-import { spell } from '../status-lines';
+import { spell } from '../status/status-lines';
 import { type Fault, fault, type Judged } from './fault';
 
 /** Written to the endpoint by `--fix`: two bridges on one account can tell their endpoints apart. */

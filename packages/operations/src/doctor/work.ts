@@ -1,7 +1,7 @@
 import type { Closure } from '@bridge/gates';
-import { scopeAsTyped } from '../gate-acts';
-import { spell } from '../status-lines';
-import { wayOut } from '../ways-out';
+import { scopeAsTyped } from '../gates/gate-acts';
+import { wayOut } from '../gates/ways-out';
+import { spell } from '../status/status-lines';
 import { type Fault, fault, type Judged } from './fault';
 
 /** A schedule that a bridge at work must have. */

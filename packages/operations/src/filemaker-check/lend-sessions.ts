@@ -4,8 +4,8 @@ import type { Database } from '@bridge/database';
 import { type FileMakerClient, FileMakerError } from '@bridge/filemaker-client';
 import { connectForCommands, disconnect, queuePrefix } from '@bridge/jobs';
 import { createSessionPool, type Lease, type PoolCensus, PoolError, type PoolEvent } from '@bridge/session-pool';
-import { readProcesses } from '../read-engine-tables';
-import { createSessionOpener, sessionTokenKeys } from '../session-opener';
+import { createSessionOpener, sessionTokenKeys } from '../filemaker-sessions/session-opener';
+import { readProcesses } from '../tables/read-processes';
 
 /** How long one question waits for a session; the workers wait as long. */
 const LEASE_WAIT_MS = 5_000;

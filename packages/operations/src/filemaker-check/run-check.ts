@@ -4,8 +4,8 @@ import { createFileMakerClient, exactly, type FileMakerClient, FileMakerError } 
 import { createGates } from '@bridge/gates';
 import { fingerprint, readInstallation } from '@bridge/installation';
 import { PoolError } from '@bridge/session-pool';
-import { scopeAsTyped } from '../gate-acts';
-import { readPeerFingerprint } from '../read-engine-tables';
+import { scopeAsTyped } from '../gates/gate-acts';
+import { readPeerFingerprint } from '../tables/read-processes';
 import { CART_LINES_MEASURED_MAX, measureCartLines, payloadProfileOf, SCRIPT_URL_CHARACTERS_MAX } from './cart-lines';
 import { type Ask, checkRows } from './check-rows';
 import { failedCall, isDenied, orError, seen } from './failed-call';

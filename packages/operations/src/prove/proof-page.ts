@@ -1,4 +1,4 @@
-import { html, htmlPage } from '../html-page';
+import { html, htmlPage } from '../wording/html-page';
 import type { Proof, ProofStanding } from './proof';
 
 const TONES: Readonly<Record<ProofStanding, 'fine' | 'waits' | 'broken' | ''>> = {
@@ -26,10 +26,10 @@ export function proofPage(proof: Proof): string {
 <p class="quiet">${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}</p>
 ${verdicts.map(({ standing, sentence }) => html`<p class="verdict ${TONES[standing]}">${sentence}</p>`)}
 <h2>What happened</h2>
-<table><thead><tr><th>When (${timeZone})</th><th>What</th></tr></thead><tbody>
+<table><thead><tr><th class="when">When (${timeZone})</th><th class="what">What</th></tr></thead><tbody>
 ${timeline.map(
   ({ at, sentence, details }) =>
-    html`<tr><td class="time">${format.format(at)}</td><td>${sentence}<br><span class="quiet">${detailsOf(details)}</span></td></tr>`,
+    html`<tr><td class="time">${format.format(at)}</td><td class="what">${sentence}<br><span class="quiet">${detailsOf(details)}</span></td></tr>`,
 )}
 </tbody></table>
 ${also.length === 0 ? null : html`<p class="quiet">The same number also means: ${also.join(', ')}</p>`}`;

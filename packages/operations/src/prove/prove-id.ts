@@ -2,7 +2,7 @@ import { type Database, type Executor, oneRow, rows } from '@bridge/database';
 import { type AttemptSummary, createEffectStore } from '@bridge/effects';
 import type { RecordedFact } from '@bridge/flow';
 import { sql } from 'drizzle-orm';
-import { type AuditRow, listAudit } from '../audit';
+import { type AuditRow, listAudit } from '../audit/audit';
 import { isDay } from '../days/calendar';
 import { readDay } from '../days/day-store';
 import type { RecordingFlow } from '../days/gather-day';
@@ -15,7 +15,7 @@ import {
   readProofEffects,
   readProofEvents,
   readWorkerRow,
-} from '../read-proof-tables';
+} from '../tables/read-proof-tables';
 import type { NoProof, Proof } from './proof';
 import { type ProofFinding, readProofFindings } from './read-findings';
 import { entriesOfEffect, entriesOfEvent, entriesOfFact, entriesOfFinding, entryOfAct, sortEntries } from './timeline';
@@ -152,6 +152,9 @@ async function findMeaning(
   return { found: first, also };
 }
 
+/** Shows a plan as it stands; `--plan` would send it. */
+const lookAtReplay = (planId: string): string => `./bridge replay --resume ${planId}`;
+
 /** What hangs on no payment: named, so that nobody looks further. */
 async function whatElse(
   { database: { executor } }: ProveOptions,
@@ -169,13 +172,13 @@ async function whatElse(
     return { meaning: 'a day that is closed', next: `./bridge close ${id}` };
   const plan = /^(?:replay-|plan:|replay:)(\d{1,18})(?:\.\d+)?$/.exec(id)?.[1];
   if (plan !== undefined && (await rowExists(executor, 'operations.replay_plans', plan)))
-    return { meaning: 'a replay plan', next: `./bridge replay --plan ${plan}` };
+    return { meaning: 'a replay plan', next: lookAtReplay(plan) };
   const run = /^(?:run:|reconcile-)(\d{1,18})(?:\.\d+)?$/.exec(id)?.[1];
   if (run !== undefined && (await rowExists(executor, 'reconciliation.runs', run)))
     return { meaning: 'a run of reconciliation', next: './bridge findings list' };
   if (NUMBER.test(id)) {
     if (await rowExists(executor, 'operations.replay_plans', id))
-      return { meaning: 'a replay plan', next: `./bridge replay --plan ${id}` };
+      return { meaning: 'a replay plan', next: lookAtReplay(id) };
     if (await rowExists(executor, 'reconciliation.runs', id))
       return { meaning: 'a run of reconciliation', next: './bridge findings list' };
   }

@@ -5,8 +5,8 @@ import { createInbox } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { allMigrations } from '../migrations';
-import { readEffectsOfSession } from '../read-proof-tables';
-import { resolveEffect } from '../resolve-effect';
+import { resolveEffect } from '../resolve/resolve-effect';
+import { readEffectsOfSession } from '../tables/read-proof-tables';
 import type { Proof } from './proof';
 import { isProofFine, proofPage } from './proof-page';
 import { proveId } from './prove-id';
@@ -287,9 +287,10 @@ test('an event without a payment is told by its own end', async () => {
 
 test('findings of reconciliation belong to the story', async () => {
   await database.executor.execute(
-    sql`insert into reconciliation.findings (flow, class, object_id, stripe_value, amount, currency, message, first_run, last_run, state, fixed_at, fixed_how)
-        values ('invoices', 'paid-not-recorded', 'cs_1', 'paid', 18000, 'usd', 'A paid Checkout Session is not in our records', 1, 1, 'fixed', clock_timestamp(), 'replayed'),
-               ('invoices', 'paid-not-recorded', 'cs_9', 'paid', 500, 'usd', 'A paid Checkout Session is not in our records', 1, 1, 'open', null, null)`,
+    sql`insert into reconciliation.findings (flow, class, object_id, stripe_value, amount, currency, message, first_run, last_run, first_seen, state, fixed_at, fixed_how)
+        values ('invoices', 'paid-not-recorded', 'cs_1', 'paid', 18000, 'usd', 'A paid Checkout Session is not in our records', 1, 1,
+                 clock_timestamp() - interval '1 hour', 'fixed', clock_timestamp(), 'replayed'),
+               ('invoices', 'paid-not-recorded', 'cs_9', 'paid', 500, 'usd', 'A paid Checkout Session is not in our records', 1, 1, clock_timestamp(), 'open', null, null)`,
   );
   const sentences = (await proof('cs_1')).timeline
     .filter(({ what }) => what === 'finding')
@@ -311,6 +312,13 @@ test('what is nowhere says where it was looked for, and what is no payment says 
     sql`insert into claims.workers (id, app, host, pid) values ('worker-abc', 'worker', 'box', 42)`,
   );
   expect(await prove('worker-abc')).toMatchObject({ found: false, meaning: 'a process: worker box:42, alive' });
+});
+
+test('the command that a replay plan leads to looks at it and sends nothing', async () => {
+  await database.executor.execute(
+    sql`insert into operations.replay_plans (state, asked_by, why, args, collected, ready_at) values ('ready', 'cli:ada', 'lost', '{"words": []}', true, clock_timestamp())`,
+  );
+  expect(await prove('plan:1')).toMatchObject({ meaning: 'a replay plan', next: './bridge replay --resume 1' });
 });
 
 test('a page shows what others wrote as text, whatever they wrote', async () => {

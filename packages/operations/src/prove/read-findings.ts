@@ -1,6 +1,6 @@
 import { type Executor, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
-import { hasTable } from '../read-proof-tables';
+import { hasTable } from '../tables/read-proof-tables';
 
 /** A row of `reconciliation.findings` as a proof shows it. */
 export interface ProofFinding {

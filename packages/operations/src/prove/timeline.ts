@@ -1,15 +1,16 @@
 import type { AttemptSummary } from '@bridge/effects';
 import type { RecordedFact } from '@bridge/flow';
-import type { AuditRow } from '../audit';
-import { moneyText } from '../money-text';
-import type { ProofEffect, ProofEvent } from '../read-proof-tables';
+import type { AuditRow } from '../audit/audit';
+import type { ProofEffect, ProofEvent } from '../tables/read-proof-tables';
+import { moneyText } from '../wording/money-text';
+import { reasonText } from '../wording/reason-words';
 import type { ProofEntry } from './proof';
 import type { ProofFinding } from './read-findings';
 import { decidedBy, proofOf, targetOf } from './verdict-of';
 
 const why = (reason: string | null, code: string | null): string => {
-  const text = [reason, reason === null ? code : code === null ? null : `(${code})`].filter((part) => part !== null);
-  return text.length === 0 ? '' : `: ${text.join(' ')}`;
+  const text = reasonText(reason, code);
+  return text === '' ? '' : `: ${text}${code === null || text === code ? '' : ` (${code})`}`;
 };
 
 export function entriesOfFact(fact: RecordedFact): ProofEntry[] {

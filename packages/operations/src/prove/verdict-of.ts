@@ -1,9 +1,9 @@
 import type { AttemptSummary } from '@bridge/effects';
 import type { RecordedFact } from '@bridge/flow';
 import { z } from 'zod';
-import { moneyText } from '../money-text';
-import { nextForParkedEvent } from '../next-for-parked';
-import type { ProofEffect, ProofEvent } from '../read-proof-tables';
+import { nextForParkedEvent } from '../resolve/next-for-parked';
+import type { ProofEffect, ProofEvent } from '../tables/read-proof-tables';
+import { moneyText } from '../wording/money-text';
 import { timeText, type Verdict } from './proof';
 
 const told = z.object({

@@ -1,4 +1,4 @@
-import type { UnderWay } from '../read-replay-tables';
+import type { UnderWay } from '../tables/read-replay-tables';
 import type { ReplayOutcome } from './replay-items';
 
 export interface ItemEnd {
@@ -7,7 +7,7 @@ export interface ItemEnd {
   reason: string | null;
 }
 
-/** What waits for a locked record or an answer frees its place after so long; it goes on by itself. */
+/** What waits for a locked record, an answer, or another effect of its lane frees its place after so long; it goes on by itself. */
 const WAITS_MS = 20_000;
 const RECORD_LOCKED = 'FILEMAKER_RECORD_LOCKED';
 /** So long may sending and its job lie apart before nothing is known of it. */
@@ -47,9 +47,11 @@ export function judgeOutcome(
       return ended('not-sent', 'CANCELLED', 'A person decided that it shall not happen');
     default:
       if (!performs) return ended('observed', 'MODE_OBSERVE', 'With MODE=observe it is recorded and not sent');
-      return sentMs > WAITS_MS &&
-        !effect.inHand &&
-        (effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED || verdict === 'changes-invoice')
+      if (sentMs <= WAITS_MS || effect.inHand) return undefined;
+      // Whatever holds the one before it, for days perhaps, must not hold the whole replay.
+      if (effect.behind !== null)
+        return ended('on-its-way', 'BEHIND_IN_LANE', `Effect ${effect.behind} of the same invoice has to go first`);
+      return effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED || verdict === 'changes-invoice'
         ? ended('on-its-way', effect.reasonCode, effect.reason)
         : undefined;
   }

@@ -1,7 +1,6 @@
 import type { Database } from '@bridge/database';
-import { auditedTransaction } from '../audit';
-import { readProcesses } from '../read-engine-tables';
-import type { Asked } from '../resolve-effect';
+import { auditedTransaction } from '../audit/audit';
+import type { Asked } from '../resolve/resolve-effect';
 import { insertReplayPlan, lockReplayPlan, moveReplay, type ReplayArgs, type ReplayPlan } from './replay-plan';
 
 /** A plan shown longer ago is made anew: what it rests on is stale, and its bytes are erased. */
@@ -17,12 +16,6 @@ export type ReplayRefusalCode =
 export type ReplayMove =
   | { kind: 'moved'; plan: ReplayPlan }
   | { kind: 'refused'; code: ReplayRefusalCode; reason: string };
-
-/** Whether anybody is there to take up what a command has written down. */
-export async function isWorkerAlive(database: Database): Promise<boolean> {
-  const { living } = await readProcesses(database);
-  return living.some(({ app }) => app === 'worker');
-}
 
 /** Writes a plan down; a worker takes it up within a second or two. Returns its number. */
 export function askReplay(database: Database, args: ReplayArgs, { by, why }: Asked): Promise<string> {

@@ -1,7 +1,7 @@
 import { changed, type Database, type Executor, oneRow, rows } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { readReplaysInHand } from '../read-replay-tables';
+import { readReplaysInHand } from '../tables/read-replay-tables';
 import { date, json } from './replay-sql';
 
 // Rows of operations.replay_plans: what a person asked for, and how far it has come.

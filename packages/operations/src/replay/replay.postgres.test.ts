@@ -5,9 +5,9 @@ import type { ReplayEvent } from '@bridge/flow';
 import { createInbox } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { listAudit } from '../audit';
+import { listAudit } from '../audit/audit';
 import { allMigrations } from '../migrations';
-import { itemsUnderWay, readReplayBodies } from '../read-replay-tables';
+import { itemsUnderWay, readReplayBodies } from '../tables/read-replay-tables';
 import { askReplay, cancelReplay, REPLAY_PLAN_HOURS, resumeReplay, sendReplay } from './order-replay';
 import { findReplayOrder, replayEventId } from './replay-event';
 import {

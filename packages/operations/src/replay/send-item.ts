@@ -1,9 +1,9 @@
 import type { Database, Executor } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
 import type { Inbox } from '@bridge/inbox';
-import { auditedTransaction } from '../audit';
-import { lockEffect } from '../read-engine-tables';
-import { mayGoOn, whyAlone } from '../resolve-effect';
+import { auditedTransaction } from '../audit/audit';
+import { mayGoOn, whyAlone } from '../resolve/resolve-effect';
+import { lockEffect } from '../tables/read-engine-tables';
 import { replayEventId } from './replay-event';
 import { markSent, type ReplayWork, settleItem } from './replay-items';
 import type { ReplayPlan } from './replay-plan';

@@ -1,7 +1,7 @@
 import type { EffectPlan } from '@bridge/effects';
 import type { FlowPreview } from '@bridge/flow';
 import fc from 'fast-check';
-import type { UnderWay } from '../read-replay-tables';
+import type { UnderWay } from '../tables/read-replay-tables';
 import { judgeOutcome } from './judge-outcome';
 
 import { judgeReplay, type ReplayFacts, type StandingEffect, VERDICTS } from './verdict';
@@ -289,7 +289,7 @@ const underWay = (rest: Partial<UnderWay> = {}): UnderWay => ({
   objectId: 'cs_1',
   sentMs: 1_000,
   event: { state: 'processed', reasonCode: null, reason: null },
-  effect: { id: '1', state: 'done', attempts: 1, reasonCode: null, reason: null, inHand: false },
+  effect: { id: '1', state: 'done', attempts: 1, reasonCode: null, reason: null, inHand: false, behind: null },
   ...rest,
 });
 const effect = (state: string, rest: Partial<NonNullable<UnderWay['effect']>> = {}): UnderWay['effect'] => ({
@@ -299,6 +299,7 @@ const effect = (state: string, rest: Partial<NonNullable<UnderWay['effect']>> = 
   reasonCode: null,
   reason: null,
   inHand: false,
+  behind: null,
   ...rest,
 });
 
@@ -331,6 +332,16 @@ test.each<[string, UnderWay, string | undefined]>([
   [
     'its record is locked for long',
     underWay({ sentMs: 60_000, effect: effect('planned', { reasonCode: 'FILEMAKER_RECORD_LOCKED' }) }),
+    'on-its-way',
+  ],
+  [
+    'another effect of its invoice goes first, for a while',
+    underWay({ effect: effect('planned', { behind: '7' }) }),
+    undefined,
+  ],
+  [
+    'another effect of its invoice goes first, for long',
+    underWay({ sentMs: 60_000, effect: effect('planned', { behind: '7' }) }),
     'on-its-way',
   ],
   [

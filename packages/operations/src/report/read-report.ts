@@ -4,7 +4,7 @@ import { addDays, type Day, dayOf, windowOf } from '../days/calendar';
 import { type CurrencyFigures, type DayEntry, type Standing, sumByCurrency } from '../days/day-contents';
 import { type KeptEntry, readEnds, readEntries } from '../days/day-store';
 import { gatherEntries, type RecordingFlow } from '../days/gather-day';
-import { readEffectStandings } from '../read-proof-tables';
+import { readEffectStandings } from '../tables/read-proof-tables';
 
 /** Money that moved, as the accountant gets it: one for each payment, refund and dispute. */
 export interface ReportedMove {

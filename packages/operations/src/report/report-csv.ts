@@ -1,4 +1,4 @@
-import { decimalText } from '../money-text';
+import { decimalText } from '../wording/money-text';
 import { csvLine } from './csv';
 import type { ReportedMove } from './read-report';
 

@@ -61,7 +61,9 @@ async function storeWaiting(): Promise<void> {
       );
     for (const row of rows) row.done(status);
     if (status === 200) {
-      void queue?.addBulk(rows.map(({ id, type }) => ({ name: type, data: { id }, opts: { jobId: id } })));
+      void queue?.addBulk(
+        rows.map(({ id, type, objectId }) => ({ name: type, data: { id, objectId }, opts: { jobId: id } })),
+      );
     }
   }
   storing = false;

@@ -1,7 +1,7 @@
 import { toJson } from '../json';
 import { renderCustomer } from '../objects/customer';
 import { invalidRequest, resourceMissing } from './api-error';
-import { productOrTombstone } from './expand';
+import { customerOrTombstone, productOrTombstone } from './expand';
 import { find, listOf, matches, retrieve } from './lookup';
 import { list } from './paging';
 import type { Route } from './route';
@@ -112,7 +112,35 @@ export const catalogueRoutes: Route[] = [
     path: '/v1/customers/:id',
     resource: 'customers',
     kind: 'customer',
-    handle: retrieve((call) => call.world.store.customers, 'customer'),
+    handle: (call) => {
+      call.parameters.only();
+      const { id } = find(call, call.world.store.customers, 'customer', call.id).value;
+      return toJson(customerOrTombstone(call.world.store, id) ?? {});
+    },
+  },
+  {
+    method: 'delete',
+    path: '/v1/customers/:id',
+    resource: 'customers',
+    kind: 'customer',
+    handle: (call) => {
+      call.parameters.only();
+      const entry = find(call, call.world.store.customers, 'customer', call.id);
+      // It can still be read, but no more be changed: a second time it counts as missing.
+      if (entry.deleted) throw resourceMissing('customer', call.id);
+      const { id } = entry.value;
+      entry.deleted = true;
+      call.world.events.record(
+        {
+          type: 'customer.deleted',
+          object: entry.value,
+          request: { id: call.requestId, idempotency_key: call.idempotencyKey },
+        },
+        entry,
+        call.world.clock.nowSeconds(),
+      );
+      return { id, object: 'customer', deleted: true };
+    },
   },
   {
     method: 'get',

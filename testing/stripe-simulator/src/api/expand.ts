@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject, toJson } from '../json';
-import type { Store } from '../store';
+import type { Entry, Store } from '../store';
 import { ApiError, invalidRequest } from './api-error';
 import { list } from './paging';
 
@@ -18,7 +18,7 @@ const paymentIntent: Step = {
   to: 'payment_intent',
   read: (store, id) => store.paymentIntents.get(id),
 };
-const customer: Step = { kind: 'reference', to: 'customer', read: (store, id) => store.customers.get(id) };
+const customer: Step = { kind: 'reference', to: 'customer', read: customerOrTombstone };
 const paymentLink: Step = { kind: 'reference', to: 'payment_link', read: (store, id) => store.paymentLinks.get(id) };
 const shippingRate: Step = { kind: 'reference', to: 'shipping_rate', read: (store, id) => store.shippingRates.get(id) };
 const price: Step = { kind: 'reference', to: 'price', read: (store, id) => store.prices.get(id) };
@@ -156,7 +156,14 @@ function nestedRefunds(store: Store, chargeId: string): Json {
 
 /** A deleted product is still found by its id, as a stub without name and metadata. */
 export function productOrTombstone(store: Store, id: string): object | undefined {
-  const entry = store.products.entry(id);
-  if (entry === undefined) return undefined;
-  return entry.deleted ? { id, object: 'product', deleted: true } : entry.value;
+  return orTombstone(store.products.entry(id), 'product');
+}
+
+/** A deleted customer likewise. */
+export function customerOrTombstone(store: Store, id: string): object | undefined {
+  return orTombstone(store.customers.entry(id), 'customer');
+}
+
+function orTombstone<T extends { id: string }>(entry: Entry<T> | undefined, object: string): object | undefined {
+  return entry?.deleted === true ? { id: entry.value.id, object, deleted: true } : entry?.value;
 }

@@ -13,8 +13,11 @@ export const TROUBLE_KINDS = [
   'forbidden',
   'down',
 ] as const;
+
+/** What a call to Stripe's door can meet. */
 export type TroubleKind = (typeof TROUBLE_KINDS)[number];
 
+/** Which calls meet a trouble, and how often. */
 export interface TroubleRule {
   kind: TroubleKind;
   /** Only calls whose path begins so, for example `/v1/checkout/sessions`. */
