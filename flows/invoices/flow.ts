@@ -112,7 +112,7 @@ async function load(tx: Executor, gathered: Gathered, event: FlowEvent): Promise
   if (gathered.about === 'nothing') return { about: 'nothing' };
   const facts = gathered.about === 'payment' ? gathered.facts : gathered.session;
   if (facts.invoiceId === undefined) await lockSession(tx, facts.id);
-  else await lockInvoice(tx, facts.invoiceId);
+  else await lockInvoice(tx, facts.invoiceId, facts.id);
   const effects = createEffectReader(tx);
   if (gathered.about === 'reversal') {
     const recorded = (await readPayment(tx, facts.id))?.invoiceId;

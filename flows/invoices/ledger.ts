@@ -35,19 +35,25 @@ export interface ReversalRow {
   createdAt?: Date | undefined;
 }
 
-/** Until the transaction ends, nobody else decides about this invoice. */
-export async function lockInvoice(tx: Executor, invoiceId: string): Promise<void> {
-  // The update changes nothing; it locks the row that is there, in one statement with the insert.
+const sessionLock = (sessionId: string) =>
+  sql`pg_advisory_xact_lock(hashtextextended(${`flow_invoices ${sessionId}`}, 0))`;
+
+/**
+ * Until the transaction ends, nobody else decides about this payment, nor about this invoice. Always in this order: two events
+ * of one payment that name different invoices would else wait for each other, each holding what the other needs.
+ */
+export async function lockInvoice(tx: Executor, invoiceId: string, sessionId: string): Promise<void> {
+  // One statement: the payment's lock is taken before the row is written. The update changes nothing, it locks what is there.
   await changed(
     tx,
-    sql`insert into flow_invoices.invoices (invoice_id) values (${invoiceId})
+    sql`insert into flow_invoices.invoices (invoice_id) select ${invoiceId}::text from (select ${sessionLock(sessionId)}) held
         on conflict (invoice_id) do update set invoice_id = excluded.invoice_id`,
   );
 }
 
 /** The same for a Session that names no invoice: two of its events cannot both find it unrecorded. */
 export async function lockSession(tx: Executor, sessionId: string): Promise<void> {
-  await rows(tx, sql`select pg_advisory_xact_lock(hashtextextended(${`flow_invoices ${sessionId}`}, 0))`);
+  await rows(tx, sql`select ${sessionLock(sessionId)}`);
 }
 
 export type PaymentBefore = Pick<PaymentRow, 'status' | 'invoiceId' | 'parkedCode' | 'parkedEvent'>;

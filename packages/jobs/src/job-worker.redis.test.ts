@@ -151,30 +151,6 @@ test('stop ends in time while Redis hangs, idle or with a job in hand', async ()
   }
 });
 
-test('stop does not wait for a Redis that is away, but for the job in hand', async () => {
-  const [began, goOn] = [gate(), gate()];
-  const busy = stand.work('filemaker-effects', async () => {
-    began.open();
-    await goOn.opened;
-    return { kind: 'finished' };
-  });
-  const idle = stand.work('stripe-events', async () => ({ kind: 'finished' }));
-  await stand.producer.enqueue([job('1')]);
-  await began.opened;
-  await stand.redis.stop();
-  let ended = false;
-  const stopping = busy.stop(120_000).then((left) => {
-    ended = true;
-    return left;
-  });
-  const { ms } = await timed(idle.stop(120_000));
-  expect(ms).toBeLessThan(60_000);
-  // The idle one took as long as Redis must have been away; the busy one has heard nothing that would end it.
-  expect(ended).toBe(false);
-  goOn.open();
-  expect(await stopping).toBe(0);
-});
-
 test('after Redis was away the worker takes jobs again without a restart', async () => {
   const seen: string[] = [];
   let wake: () => void = () => undefined;
