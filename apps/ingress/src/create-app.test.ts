@@ -170,7 +170,7 @@ describe('a genuine webhook', () => {
     expect((await post(JSON.stringify({ ...event, type: 'customer.created' }))).status).toBe(200);
     expect((await post(JSON.stringify({ ...event, id: 'evt_2', livemode: true }))).status).toBe(200);
     expect(stored.map(({ ignoredBecause }) => ignoredBecause)).toEqual(['UNWANTED_TYPE', 'OTHER_LIVEMODE']);
-    expect([await count('ignored'), await count('other_mode')]).toEqual([1, 1]);
+    expect(await count('ignored')).toBe(2);
     expect(lines.filter((line) => line.includes('event of the other mode'))).toHaveLength(1);
   });
 

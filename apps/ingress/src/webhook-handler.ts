@@ -17,8 +17,6 @@ export const webhookOutcomes = [
   'new',
   'duplicate',
   'ignored',
-  /** Ignored too: an event of the other mode, live or test. */
-  'other_mode',
   'bad_signature',
   'bad_body',
   'too_large',
@@ -90,8 +88,8 @@ export function createWebhookHandler(parts: WebhookParts) {
       const recorded = await parts.batcher.record(delivery);
       if (ignoredBecause === 'OTHER_LIVEMODE') logOtherLivemode({ eventId, eventType, livemode: delivery.livemode });
       parts.logger.debug({ eventId, eventType, inboxId: recorded.id, outcome: recorded.outcome }, 'webhook stored');
-      if (recorded.outcome !== 'new' || ignoredBecause === null) return { status: 200, outcome: recorded.outcome };
-      return { status: 200, outcome: ignoredBecause === 'OTHER_LIVEMODE' ? 'other_mode' : 'ignored' };
+      const ignored = recorded.outcome === 'new' && ignoredBecause !== null;
+      return { status: 200, outcome: ignored ? 'ignored' : recorded.outcome };
     } catch (error) {
       if (!(error instanceof NotStoredError)) throw error;
       logNotStored({ err: error, eventId, eventType });

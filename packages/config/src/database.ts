@@ -5,7 +5,8 @@ import { variable } from './variable';
 export const databaseVariables = z.object({
   DATABASE_URL: variable(address('postgresql:', 'postgres:'), {
     default: 'none, required',
-    meaning: 'PostgreSQL 15 or newer, as postgresql://user:password@host:port/database. It owns every fact.',
+    meaning:
+      'PostgreSQL 15 or newer, as postgresql://user:password@host:port/database. It owns every fact. Behind PgBouncer only in session mode: named statements and settings of the connection are used.',
     secret: true,
   }),
   DATABASE_POOL_MAX: variable(wholeNumber(1, 200), {

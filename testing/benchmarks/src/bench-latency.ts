@@ -42,7 +42,7 @@ interface Books {
 }
 
 const loadPerSecond = 50;
-const warmUps = 100;
+const warmUps = 1_000;
 const cap = 10;
 
 /** How long after its webhook's first byte a script started, milliseconds, and what the books say of all. */
@@ -115,7 +115,7 @@ async function measure(ground: Ground, start: (ground: Ground, stops: Stops) => 
     const loadCount = options.loadSeconds * loadPerSecond;
     const events = await stripe.sell(warmUps + triesMax * (options.idle + loadCount), 50_000);
 
-    // Opens all sessions and lets the engine compile what it runs often.
+    // Opens all sessions and lets the engine compile what it runs often: a bridge has run for weeks when an order comes.
     await sender.together(events.splice(0, warmUps), loadPerSecond);
     const idle = await guarded(() => sender.oneAtATime(events.splice(0, options.idle)), options.guard);
     const load = await guarded(() => sender.together(events.splice(0, loadCount), loadPerSecond), options.guard);

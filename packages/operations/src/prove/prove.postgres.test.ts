@@ -130,6 +130,18 @@ async function proof(id: string): Promise<Proof> {
 }
 const first = async (id = 'cs_1') => (await proof(id)).verdicts[0];
 
+test('an event that a person had gone through again is not told as one that a person made', async () => {
+  const row = await event({ state: 'processed' });
+  expect(await createInbox(database).reprocess(row)).toBe(true);
+  const { timeline } = await proof('evt_1');
+  expect(timeline.map(({ sentence }) => sentence)).toEqual(
+    expect.arrayContaining([
+      'Stripe made event checkout.session.completed evt_1',
+      "Event checkout.session.completed evt_1 came from Stripe, and was gone through again by a person's command",
+    ]),
+  );
+});
+
 test('a payment that was applied is proved in one sentence, from every id that a log line shows', async () => {
   const row = await event({ state: 'processed' });
   const effect = await plan();

@@ -41,6 +41,12 @@ const SOURCES = {
   reconciliation: 'was found by reconciliation',
 } as const;
 
+/** A person's second go at an event leaves `operator` in the place of how it came. */
+const howItCame = ({ source, peer }: ProofEvent): string =>
+  source === 'operator' && peer !== 'bridge'
+    ? "came from Stripe, and was gone through again by a person's command"
+    : SOURCES[source];
+
 export function entriesOfEvent(event: ProofEvent): ProofEntry[] {
   const details = { event: event.eventId, row: event.id };
   const name = `${event.eventType} ${event.eventId}`;
@@ -49,11 +55,11 @@ export function entriesOfEvent(event: ProofEvent): ProofEntry[] {
       at: event.receivedAt,
       what: 'delivery',
       tone: 'quiet',
-      sentence: `Event ${name} ${SOURCES[event.source]}`,
+      sentence: `Event ${name} ${howItCame(event)}`,
       details: { ...details, object: event.objectId, source: event.source },
     },
   ];
-  if (event.createdAt !== null && event.source !== 'operator' && event.source !== 'reconciliation') {
+  if (event.createdAt !== null && event.peer !== 'bridge') {
     const made = { at: event.createdAt, what: 'event', tone: 'quiet', details } as const;
     entries.push({ ...made, sentence: `Stripe made event ${name}` });
   }

@@ -52,6 +52,8 @@ export interface ProofEvent {
   eventId: string;
   eventType: string;
   source: 'webhook' | 'pull' | 'operator' | 'reconciliation';
+  /** Who made the event: `bridge` where a person or reconciliation did. */
+  peer: 'stripe' | 'amberflo' | 'bridge';
   objectId: string | null;
   state: 'received' | 'processing' | 'processed' | 'ignored' | 'parked';
   deliveries: number;
@@ -80,7 +82,7 @@ export async function readProofEvents(
     }
   >(
     executor,
-    sql`select id, event_id as "eventId", event_type as "eventType", source, object_id as "objectId", state, deliveries,
+    sql`select id, event_id as "eventId", event_type as "eventType", source, peer, object_id as "objectId", state, deliveries,
           reason_code as "reasonCode", reason, event_created_at as created_at, received_at, last_delivery_at, finished_at
         from inbox.events
         where id = any(${textArray(by.ids ?? [])}::bigint[]) or event_id = any(${textArray(by.eventIds ?? [])})
