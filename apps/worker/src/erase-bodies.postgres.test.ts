@@ -8,6 +8,7 @@ import { createInbox } from '@bridge/inbox';
 import { createLogger } from '@bridge/observability';
 import {
   acceptFinding,
+  addUnfoundWord,
   allMigrations,
   askReplay,
   cancelReplay,
@@ -235,6 +236,9 @@ async function playCustomer(): Promise<{ event: string; done: string; settled: s
           clock_timestamp(), 'already-applied', ${JSON.stringify({ 'invoice-paid:cs_test_first': PLANTED.name })}::jsonb)`,
   );
   await cancelReplay(database, plan, ada);
+  const inVain = await askReplay(database, { words: [PLANTED.email] }, ada);
+  await addUnfoundWord(database.executor, inVain, PLANTED.email, 'No flow that is on knows ids of this kind');
+  await cancelReplay(database, inVain, ada);
   await resolveEffect(database, PLANTED.email, { as: 'again', ...ada });
   const runs = createRuns(database);
   const wanted = await runs.want({
@@ -453,7 +457,13 @@ test('a customer whose bodies a night has erased is forgotten by the Checkout Se
   for (const session of ['cs_test_first', 'cs_test_second'])
     expect(await forgetCustomer(database, session, ticket)).toMatchObject({ kind: 'forgotten' });
   // The address that was typed in the place of an id leads nowhere but to itself.
-  expect(await whereFound()).toEqual(['email in operations.audit', 'why in operations.audit']);
+  expect(await whereFound()).toEqual([
+    'email in operations.audit',
+    'email in operations.replay_items',
+    'email in operations.replay_plans',
+    'why in operations.audit',
+    'why in operations.replay_plans',
+  ]);
   expect(await forgetCustomer(database, PLANTED.email, ticket)).toMatchObject({ kind: 'forgotten' });
   expect(await whereFound()).toEqual([]);
   expect(await forgetCustomer(database, PLANTED.email, ticket)).toMatchObject({

@@ -11,6 +11,7 @@ export const LEAVE_TO_OTHERS_MS = 10 * 60_000;
 /** Differences that Stripe's and our own books show. */
 export const CLASSES = [
   'paid-not-recorded',
+  'under-way-not-recorded',
   'refund-not-recorded',
   'dispute-not-recorded',
   'status-differs',

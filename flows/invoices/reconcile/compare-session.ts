@@ -58,6 +58,7 @@ const SESSION_LIVES_MS = 24 * 60 * 60_000;
 /**
  * The buyer is done, and the money comes later: a bank debit, a held amount. It may come when the Session lies in no window any
  * more, and then only a payment that we know to wait for its money is looked at, by its id. So it is recorded while it is seen.
+ * A class of its own: each open finding is acted on once, and what is found when the money has come must be acted on again.
  */
 function underWay(facts: SessionFacts, rules: ComparisonRules): Difference[] {
   if (facts.status !== 'complete' || facts.failed) return [];
@@ -65,7 +66,7 @@ function underWay(facts: SessionFacts, rules: ComparisonRules): Difference[] {
   if (clicked < rules.recoverFrom || rules.now.getTime() - clicked.getTime() < LEAVE_TO_OTHERS_MS) return [];
   return [
     {
-      class: 'status-differs',
+      class: 'under-way-not-recorded',
       stripeValue: 'waits for its money',
       amount: 0,
       message: 'A Checkout Session whose money is under way is not in our records',

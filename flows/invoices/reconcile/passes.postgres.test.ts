@@ -703,7 +703,7 @@ test('a bank debit that succeeds after its Session has left every window is foun
   const window = { since: new Date((longAgo - HOUR) * 1_000), until: new Date((longAgo + HOUR) * 1_000) };
   const debit = { id: 'debit', created: longAgo };
   const seen = await collect(run('nightly', stripe([{ ...debit, paid: false }]).recovery, { window }));
-  expect(found(seen)).toEqual(['status-differs cs_debit']);
+  expect(found(seen)).toEqual(['under-way-not-recorded cs_debit']);
   expect(seen.flatMap(({ findings }) => findings.map(({ amount, replay }) => [amount, replay?.eventType]))).toEqual([
     [0, 'checkout.session.completed'],
   ]);

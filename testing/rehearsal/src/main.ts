@@ -20,6 +20,9 @@ async function main(args: readonly string[], interrupted: AbortSignal, endings: 
   const commandLine = readCommandLine(args, scenarios);
   switch (commandLine.kind) {
     case 'wrong':
+      // As every other command says it, whether or not the rest of the line could be read.
+      if (args.includes('--json'))
+        say(JSON.stringify({ error: { code: 'WRONG_USAGE', message: commandLine.why } }, null, 2));
       process.stderr.write(`bridge rehearse: ${commandLine.why}\nTry --help.\n`);
       return 2;
     case 'help':

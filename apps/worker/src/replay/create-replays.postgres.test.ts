@@ -90,23 +90,26 @@ function flowOf(stripe: FakeStripe): BoundFlow {
         return { id, ...payment };
       },
       load: async () => undefined,
-      decide: ({ event: { eventId, order }, gathered: { id, quantity } }): Decision<never>[] => [
-        {
-          kind: 'effect',
-          plan: {
-            kind: 'filemaker-script',
-            flow: 'invoices',
-            key: `invoice-paid:${id}`,
-            lane: `invoice:${order?.invoice ?? id}`,
-            title: `Mark invoice ${id} paid`,
-            target: { script: 'PAID' },
-            body: JSON.stringify({ invoice_id: order?.invoice ?? id, quantity, event_id: eventId }),
-            subject: { invoiceId: order?.invoice ?? id, amount: 18_000, currency: 'usd' },
-            origin: 'operator',
-            checkFirst: true,
+      decide: ({ event: { eventId, order }, gathered: { id, quantity } }): Decision<never>[] => {
+        stripe.fail(`decide ${id}`);
+        return [
+          {
+            kind: 'effect',
+            plan: {
+              kind: 'filemaker-script',
+              flow: 'invoices',
+              key: `invoice-paid:${id}`,
+              lane: `invoice:${order?.invoice ?? id}`,
+              title: `Mark invoice ${id} paid`,
+              target: { script: 'PAID' },
+              body: JSON.stringify({ invoice_id: order?.invoice ?? id, quantity, event_id: eventId }),
+              subject: { invoiceId: order?.invoice ?? id, amount: 18_000, currency: 'usd' },
+              origin: 'operator',
+              checkFirst: true,
+            },
           },
-        },
-      ],
+        ];
+      },
       write: async () => undefined,
     },
     reconcile: { passes: [] },
@@ -415,10 +418,13 @@ test('a payment that Stripe cannot serve holds up no other, and is told after a 
   expect(bench.stripe.asked.filter((about) => about === 'cs_1')).toHaveLength(1);
 });
 
-test('a payment that a fault of ours cannot look at is told as such, and holds up no other', async () => {
+test.each([
+  ['read', 'cs_2'],
+  ['decide about', 'decide cs_2'],
+])('a payment that a fault of ours cannot %s is told as such, and holds up no other', async (_what, where) => {
   const bench = benchOf(stripeOf(3));
   bench.stripe.fail = (about) => {
-    if (about === 'cs_2') throw new TypeError('with a@b.example inside');
+    if (about === where) throw new TypeError('with a@b.example inside');
   };
   const id = await ask({ words: ['cs_1', 'cs_2', 'cs_3'] });
   await plan(bench, id);

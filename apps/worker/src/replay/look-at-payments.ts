@@ -127,12 +127,13 @@ async function previewOf(item: ReplayWork, plan: ReplayPlan, options: LookOption
   };
   try {
     const decided = await Promise.all(flows.map((flow) => flow.preview(event, database.executor)));
-    options.failures.delete(item.id);
     const previews = await database.transaction(async (tx) => {
       const seen: FlowPreview[] = [];
       for (const decide of decided) seen.push(await decide(tx, new Date()));
       return seen;
     });
+    // Only here: a decision that fails each time has to come to its end too.
+    options.failures.delete(item.id);
     const preview = previews.reduce((one, other) => ({
       ...bothEndings(one, other),
       afresh: bothEndings(one.afresh, other.afresh),

@@ -54,6 +54,9 @@ const FATES: readonly Fate[] = [
   { what: 'cancelled', older: 'cancelled', oldFate: 'stay cancelled', newFate: 'stay cancelled' },
 ];
 
+/** Money that was left alone until now becomes recovery's. */
+const goesBack = ({ at, start }: GoLivePlan): boolean => at < start.at;
+
 function describe(plan: GoLivePlan, output: Output): string {
   const sides = [
     { name: 'before', counts: plan.older, fate: (fate: Fate) => fate.oldFate },
@@ -80,6 +83,15 @@ function describe(plan: GoLivePlan, output: Output): string {
           wrap(`${comparisonSentence(comparison)} Compared ${output.time(comparison.at)}.`, output.width),
           ...comparison.differing.map(({ effectId, title }) => `  not shown: ${title} (effect ${effectId})`),
         ]),
+    ...(goesBack(plan)
+      ? [
+          '',
+          wrap(
+            'This moment is earlier. Payments between the two are then for the bridge: what FileMaker does not show is run. An older handler that booked one may have left nothing that FileMaker could show.',
+            output.width,
+          ),
+        ]
+      : []),
     '',
     output.dress('heading', `Recorded, by the moment ${output.time(plan.at)} ${output.timeZone}`),
     rows.length === 0
@@ -106,7 +118,7 @@ async function run(options: Options): Promise<CommandResult> {
     if (options.at !== undefined) {
       const why = options.why ?? NO_REASON;
       const open = [plan.older, plan.newer].map(({ unsent, notShown, underWay }) => unsent + notShown + underWay);
-      const harmless = open.every((count) => count === 0);
+      const harmless = open.every((count) => count === 0) && !goesBack(plan);
       if (!(await confirmPlan(describe(plan, toError), { ...asked, harmless })))
         return { fine: false, timeZone, json: { live: false, ...plan }, text: () => 'Nothing was changed.' };
       const { at, asked: older, goesOn } = await goLive(database, { at: options.at, by: operatorAtKeyboard(), why });

@@ -44,13 +44,15 @@ export async function forgetWords(
   about: { customer: string; objects: readonly string[]; objectIds: readonly string[] },
 ): Promise<number> {
   const ids = texts(about.objectIds);
-  const plans = sql`select plan_id from operations.replay_items where object_id = any(${ids})`;
+  const names = (text: SQL): SQL => sql`strpos(lower(${text}), lower(${about.customer})) > 0`;
+  const plans = sql`select plan_id from operations.replay_items where object_id = any(${ids})
+    union select id from operations.replay_plans where ${names(sql`concat_ws(' ', args ->> 'words', why, send_why)`)}`;
   const acts = await changed(
     tx,
     sql`update operations.audit set ${silenced}
         where action = any(${texts(ABOUT_PAYMENTS)}) and ${speaks}
           and (object = any(${texts(about.objects)})
-            or strpos(lower(object || ' ' || why), lower(${about.customer})) > 0
+            or ${names(sql`object || ' ' || why`)}
             or object in (select 'finding:' || id from reconciliation.findings where object_id = any(${ids}))
             or object in (select 'replay:' || plan_id from (${plans}) p)
             or (action = 'replay.plan' and substring(detail from '^plan ([0-9]{1,18})')::bigint in (${plans})))`,
@@ -61,7 +63,10 @@ export async function forgetWords(
   );
   const items = await changed(
     tx,
-    sql`update operations.replay_items set word = ${ERASED} where object_id = any(${ids}) and word !~ ${IDS_ONLY}`,
+    // A word that led nowhere stands in the place of the object too.
+    sql`update operations.replay_items set word = ${ERASED},
+          object_id = case when object_id ~ ${IDS_ONLY} then object_id else id::text || ${ERASED}::text end
+        where (object_id = any(${ids}) or ${names(sql`word`)}) and word !~ ${IDS_ONLY}`,
   );
   return acts + planned + items + (await forgetAcceptedWhys(tx, about.objectIds));
 }
