@@ -452,28 +452,6 @@ test.each([
   expect(code === 0 ? ended.err : ended.out).toBe('');
 });
 
-test.each([
-  'init',
-  'migrate',
-  'up',
-  'status',
-  'events list',
-  'events show',
-  'events reprocess',
-  'effects list',
-  'effects show',
-  'effects resolve',
-  'user add',
-  'user list',
-  'pause',
-  'resume',
-])('"bridge %s --help" has --json and an example', async (line) => {
-  const { code, out } = await run([...line.split(' '), '--help'], {});
-  expect(code).toBe(0);
-  expect(out).toContain('--json');
-  expect(out).toContain(`$ ./bridge ${line}`);
-});
-
 test('faulty configuration exits with 78, a database that is away with 1, both with a message and without a stack', async () => {
   const faulty = await run(['status', '--json'], {});
   expect([faulty.code, JSON.parse(faulty.out)]).toEqual([
