@@ -4,14 +4,15 @@
 const fc = require('fast-check');
 
 const FIXED_SEED = 20261123;
-const wanted = process.env.PROPERTY_SEED ?? String(FIXED_SEED);
-const times = Number(process.env.PROPERTY_TIMES ?? '1');
+const { env } = process;
+const wanted = env.PROPERTY_SEED ?? String(FIXED_SEED);
+const times = Number(env.PROPERTY_TIMES ?? '1');
 
 if (wanted !== 'random' && !/^-?\d+$/.test(wanted)) {
   throw new Error(`PROPERTY_SEED is a whole number or "random", not "${wanted}".`);
 }
 if (!Number.isInteger(times) || times < 1) {
-  throw new Error(`PROPERTY_TIMES is a whole number of 1 or more, not "${process.env.PROPERTY_TIMES}".`);
+  throw new Error(`PROPERTY_TIMES is a whole number of 1 or more, not "${env.PROPERTY_TIMES}".`);
 }
 
 fc.configureGlobal(wanted === 'random' ? {} : { seed: Number(wanted) });
