@@ -114,35 +114,41 @@ async function killWorkerInMidScript(filemaker) {
   // A script runs on a session of its own. Beside those the worker may hold some that stand as `sending` and wait for
   // their turn on one of these sessions: nothing of them has reached FileMaker.
   const [busiest] = await stack.query(
-    `select w.id, w.host, w.pid, count(distinct e.id), count(distinct split_part(a.session_id, '/', 1))
+    `select w.id, w.host, w.pid, count(distinct split_part(a.session_id, '/', 1))
      from effects.effects e join claims.workers w on w.id = e.claimed_by
        join effects.attempts a on a.effect_id = e.id and a.purpose = 'send' and a.ended_at is null
-     where e.state = 'sending' group by w.id, w.host, w.pid order by 5 desc limit 1`,
+     where e.state = 'sending' group by w.id, w.host, w.pid order by 4 desc limit 1`,
   );
   if (busiest === undefined) throw new Error('No worker was sending anything');
-  const [id, host, pid, inHand, running] = busiest;
+  const [id, host, pid] = busiest;
+  const running = Number(busiest[3]);
   const effects = (
     await stack.query(`select id from effects.effects where state = 'sending' and claimed_by = '${id}'`)
   ).flat();
   const victim = (await stack.containers('worker')).find((container) => container.host === host);
   await stack.killProcess(victim.id, pid);
-  say(`${victim.name} was killed with ${running} scripts running, and ${inHand - running} payments next in line.`);
-  const [back, unknown] = [await restarted(victim), await markedUnknown(effects)];
+  say(
+    `${victim.name} was killed with ${running} scripts running, and ${effects.length - running} payments next in line.`,
+  );
+  const [back, unknown] = [await restarted(victim), await markedUnknown(effects, running)];
   await filemaker.set({ holdScripts: 'none' });
   say(back === undefined ? 'It did not come back.' : 'It is back and healthy. The scripts commit only now.');
   const { summary } = await filemaker.until(`unheard=${running}`, 30_000);
   figure('restarts of the killed worker', 1, back?.restarts ?? 'not healthy again');
-  figure('payments in its hand as it died, now unknown', effects.length, unknown);
-  figure('scripts whose answer nobody heard', Number(running), summary.unheardAnswers);
+  // A turn that has not come within 2 s is given back. So those next in line are unknown or planned again, as it died
+  // sooner or later; those whose script ran must be unknown.
+  const wanted = effects.length > running ? `${running} to ${effects.length}` : running;
+  figure('payments in its hand as it died, now unknown', wanted, unknown, unknown >= running);
+  figure('scripts whose answer nobody heard', running, summary.unheardAnswers);
 }
 
-/** How many of the effects the other workers have found to be unknown, waiting until it is all of them. */
-async function markedUnknown(effects) {
+/** How many of the effects the other workers have found to be unknown, waiting until it is at least so many. */
+async function markedUnknown(effects, least) {
   const count = `select count(*) from effects.effects where state = 'unknown' and id in (${effects.join(', ')})`;
   let found = 0;
   await eventually(30_000, async () => {
     found = Number((await stack.query(count))[0][0]);
-    return found === effects.length ? true : undefined;
+    return found >= least ? true : undefined;
   });
   return found;
 }

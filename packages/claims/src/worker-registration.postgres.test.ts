@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createDatabase, type Database, migrate } from '@bridge/database';
-import { createTestDatabase } from '@bridge/test-services';
+import { createTestDatabase, eventually } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { claimsMigrations } from './migrations';
 import { HEARTBEAT_MS, registerWorker, type WorkerRegistration } from './worker-registration';
@@ -56,17 +55,9 @@ const silent = (id: string, seconds: number) =>
     sql`update claims.workers set heartbeat_at = clock_timestamp() - make_interval(secs => ${seconds}::float8) where id = ${id}`,
   );
 const isAlive = async (asker: WorkerRegistration, id: string): Promise<boolean> => (await asker.alive([id])).has(id);
-const UNTIL_MS = 30_000;
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + UNTIL_MS;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${UNTIL_MS / 1_000} s`);
-    await delay(5);
-  }
-}
 /** Resolves when a query of this kind waits for a lock. */
 const waitsForLock = (text: string): Promise<void> =>
-  until(`a query of ${text} waits for a lock`, async () => {
+  eventually(`a query of ${text} waits for a lock`, async () => {
     const { rows } = await database.executor.execute(
       sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${text}%`} and pid <> pg_backend_pid()`,
     );
@@ -76,7 +67,7 @@ const waitsForLock = (text: string): Promise<void> =>
 test('a worker unheard for five seconds is dead, one unheard for four is alive', async () => {
   const [asker, worker] = [await register(), await register()];
   // Asked more than a second later it may be dead by right: once more then.
-  await until('alive after four seconds of silence', async () => {
+  await eventually('alive after four seconds of silence', async () => {
     await silent(worker.id, 4);
     return isAlive(asker, worker.id);
   });
@@ -90,8 +81,11 @@ test('a heartbeat brings a worker back that was silent for too long', async () =
   expect(await isAlive(asker, worker.id)).toBe(false);
   const before = performance.now();
   jest.advanceTimersByTime(HEARTBEAT_MS);
-  await until('alive again', () => isAlive(asker, worker.id));
-  await until('silent since this heartbeat and no longer', async () => worker.silentMs() < performance.now() - before);
+  await eventually('alive again', () => isAlive(asker, worker.id));
+  await eventually(
+    'silent since this heartbeat and no longer',
+    async () => worker.silentMs() < performance.now() - before,
+  );
 });
 
 test('of several workers exactly the living are named, and unknown ones are dead', async () => {

@@ -62,8 +62,10 @@ interface BridgeDrain {
 /** Planned work through a cap: the bridge, and, when nothing goes wrong, the textbook ways on the same work. */
 export async function benchDrain(options: DrainBenchOptions): Promise<Report> {
   const limitSeconds = (options.count * options.scriptMs) / options.cap / 1_000;
+  const bareLoops = 'bare loops: no queue, nothing recorded';
   const ways: [string, () => Promise<Drained>][] = [['the bridge', () => drainBridge(options)]];
   if (options.blow === 'none') {
+    ways.push([bareLoops, () => drainBare(options)]);
     ways.push(['textbook: tokens cached in the process', () => drainTextbook(options, 'cached')]);
     ways.push(['textbook: login per job', () => drainTextbook(options, 'per-job')]);
   }
@@ -71,14 +73,28 @@ export async function benchDrain(options: DrainBenchOptions): Promise<Report> {
   for (const [name, way] of ways) results.push({ name, measured: await guarded(way, options.guard) });
   const bridge = results[0]?.measured.result;
   if (bridge === undefined) throw new Error('nothing was measured');
+  const bare = results.find(({ name }) => name === bareLoops)?.measured.result;
+  const ofBare = (seconds: number): number[] => (bare === undefined ? [] : [seconds / bare.seconds]);
   return {
     bench: 'drain',
     method: `${options.count} planned effects, cap ${options.cap}, login ${options.loginMs} ms, script ${options.scriptMs} ms, ${options.workers} worker(s)${blowText(options)}; physical limit ${limitSeconds} s`,
-    columns: ['way', 'seconds', 'of limit', 'logins', 'refused', 'peak sessions', 'requests', 'start s', 'lost'],
+    columns: [
+      'way',
+      'seconds',
+      'of limit',
+      ...(bare === undefined ? [] : ['of bare']),
+      'logins',
+      'refused',
+      'peak sessions',
+      'requests',
+      'start s',
+      'lost',
+    ],
     rows: results.map(({ name, measured: { result } }) => [
       name,
       result.seconds,
       result.seconds / limitSeconds,
+      ...ofBare(result.seconds),
       result.books.summary.logins.ok,
       result.books.summary.logins.refused,
       result.books.summary.sessions.peak,
@@ -230,6 +246,22 @@ async function planned(databaseUrl: string, count: number): Promise<void> {
     throw new Error(`only ${most} of ${count} effects were planned`);
   } finally {
     await pool.end();
+  }
+}
+
+async function drainBare(options: DrainBenchOptions): Promise<Drained> {
+  const stops = new Stops();
+  try {
+    const filemaker = await startFileMaker(stops, filemakerSettings(options));
+    const goAhead = Date.now();
+    await startContender(stops, 'bare-loops', {
+      FILEMAKER_URL: filemaker.url,
+      CAP: String(options.cap),
+      COUNT: String(options.count),
+    });
+    return await drained(filemaker, options, goAhead);
+  } finally {
+    await stops.stop();
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
 import { readInstallation } from '@bridge/installation';
 import { createProducer, type Producer, queuePrefix } from '@bridge/jobs';
+import { eventually } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -96,12 +97,6 @@ afterAll(async () => {
   mailbox?.server.close();
 }, 120_000);
 
-/** Looks again and again; what is expected afterwards says what was missing. */
-async function until(reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await reached()) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 250));
-}
-
 /** As the schedule would. */
 const tick = (id: string): Promise<void> => producer.enqueue([{ queue: 'rounds', id, data: { task: 'close-day' } }]);
 const one = async <Row extends object>(query: ReturnType<typeof sql>): Promise<Row[]> =>
@@ -115,7 +110,7 @@ test('a day of 40 payments and 2 parked ones is closed once and mailed once, wit
     await stand.stripe.ask('POST', '/sales', { invoiceId: String(18_600 + again) });
   const parked = async (): Promise<number> =>
     (await one<{ n: number }>(sql`select count(*)::int as n from effects.effects where state = 'parked'`))[0]?.n ?? 0;
-  await until(async () => (await parked()) >= TWICE);
+  await eventually('the second payments are parked', async () => (await parked()) >= TWICE);
   expect(await parked()).toBe(TWICE);
   const paid = (await stand.stripeBooks()).paidSessions;
   expect(paid).toHaveLength(SALES + TWICE);
@@ -143,7 +138,7 @@ test('a day of 40 payments and 2 parked ones is closed once and mailed once, wit
   await arrived;
   await tick('tick-5');
   const settled = async () => one<{ state: string; tries: number }>(sql`select state, tries from operations.day_mails`);
-  await until(async () => (await settled())[0]?.state === 'sent');
+  await eventually('the letter is sent', async () => (await settled())[0]?.state === 'sent');
   expect(await settled()).toEqual([{ state: 'sent', tries: 1 }]);
 
   const [day, ...others] = await one<{ contents: string; head: string }>(
@@ -196,7 +191,7 @@ test('a worker that dies before the mail server has answered leaves a letter tha
       await one<{ state: string }>(sql`select state from operations.day_mails where recipients = 'bank@shop.example'`)
     )[0]?.state;
   let round = 0;
-  await until(async () => {
+  await eventually('nobody waits for the answer any more', async () => {
     round += 1;
     await tick(`late-${round}`);
     return (await state()) !== 'sending';

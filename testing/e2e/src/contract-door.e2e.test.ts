@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
 import { createProducer } from '@bridge/jobs';
-import { startApp } from '@bridge/test-services';
+import { eventually, startApp } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type BridgeStand, startBridge } from './bridge-stand';
-import { knock, knockUnannounced, labelSets, opsUrlOf, ready, series, signatureOf, until } from './stripe-door';
+import { knock, knockUnannounced, labelSets, opsUrlOf, ready, series, signatureOf } from './stripe-door';
 
 /**
  * What Stripe and a monitor may rely on at the public door: the ingress as it was built, a real PostgreSQL and a real Redis,
@@ -152,7 +152,7 @@ test('400 and 413 for what no Stripe has sent: nothing is stored but that it cam
   ).toEqual([]);
   const kept = (): Promise<Record<string, unknown>[]> =>
     rows(database.executor, sql`select * from inbox.rejections order by id`);
-  await until(async () => (await kept()).length >= bad.length + 2);
+  await eventually('all rejections are kept', async () => (await kept()).length >= bad.length + 2);
   const rejections = await kept();
   expect(rejections).toHaveLength(bad.length + 2);
   expect(JSON.stringify(rejections)).not.toContain('zq9body');
@@ -201,7 +201,7 @@ test('an event has one job in stripe-events, whose id is its own; prefix and ins
     if (!reader.ready()) await once(reader.redis, 'ready');
     const jobs = reader.redis;
     const key = `${prefix}:stripe-events:evt_contract_new`;
-    await until(async () => (await jobs.exists(key)) === 1);
+    await eventually('the job is there', async () => (await jobs.exists(key)) === 1);
     const [name, data] = await jobs.hmget(key, 'name', 'data');
     expect(name).toBe('process-event');
     expect(Object.keys(JSON.parse(data ?? '{}') as object)).toEqual(['inboxId']);
@@ -241,7 +241,7 @@ test('without Redis the ingress is ready and takes webhooks; without PostgreSQL 
   }
   await stand.redis.stop();
   expect(await deliver(eventText('evt_contract_no_redis'))).toEqual(RECEIVED);
-  await until(async () => (await ready(ops)).checks.redis !== 'ok');
+  await eventually('Redis is missed', async () => (await ready(ops)).checks.redis !== 'ok');
   expect(await ready(ops)).toMatchObject({ status: 200, checks: { postgres: 'ok' } });
 });
 

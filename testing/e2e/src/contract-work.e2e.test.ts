@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createDatabase, type Database, rows } from '@bridge/database';
 import { createProducer } from '@bridge/jobs';
-import { type RunningProcess, runBridge, startApp } from '@bridge/test-services';
+import { eventually, type RunningProcess, runBridge, startApp } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 
 import { type BridgeStand, startBridge } from './bridge-stand';
-import { labelSets, opsUrlOf, ready, series, until } from './stripe-door';
+import { labelSets, opsUrlOf, ready, series } from './stripe-door';
 
 /**
  * What an operator, a monitor and a FileMaker script may rely on of worker and scheduler: as processes, with a real
@@ -73,7 +73,10 @@ test('a worker starts and is ready while neither Stripe nor FileMaker is there, 
   expect(shown.get('bridge_effect_seconds_count{kind="filemaker-script"}')).toBe(0);
   expect(shown.get('bridge_filemaker_logins_total')).toBe(0);
   expect(labelSets(shown, 'bridge_effects_total')).toEqual(['kind,outcome']);
-  await until(async () => labelSets(await series(ops), 'bridge_filemaker_sessions').length > 0);
+  await eventually(
+    'sessions are shown',
+    async () => labelSets(await series(ops), 'bridge_filemaker_sessions').length > 0,
+  );
   expect(labelSets(await series(ops), 'bridge_filemaker_sessions')).toEqual(['state']);
   expect(await lonely.stop(90_000)).toBe(0);
 }, 300_000);
@@ -84,7 +87,7 @@ test('another FileMaker file is refused until ./bridge adopt, and so is another 
   const adopted = await runBridge(['adopt'], { DATABASE_URL: stand.databaseUrl });
   expect([adopted.code, adopted.out]).toEqual([0, expect.stringContaining('Adopted')]);
   worker = await stand.startWorker();
-  await until(async () => (await knownPeers())?.stripe === true);
+  await eventually('Stripe is known', async () => (await knownPeers())?.stripe === true);
   expect(await knownPeers()).toEqual({ stripe: true, filemaker: true });
   expect(await refused({ FILEMAKER_DATABASE: 'Another' })).toMatch(/ended with code 1 .*\.\/bridge adopt/s);
   const otherStripe = createServer((_request, response) => {
@@ -292,7 +295,7 @@ test('the metrics of the promise are on their process, under their names and lab
     bridge_schedule_last_success_seconds: 'schedule',
   };
   // A gauge that could not be read in time is left out of one answer.
-  await until(async () => {
+  await eventually('every series is shown', async () => {
     const shown = await series(ops);
     return Object.keys(labels).every((name) => labelSets(shown, name).length > 0);
   });
@@ -335,7 +338,7 @@ test('worker and scheduler are not ready without PostgreSQL or without Redis, li
   const both = [worker, scheduler].map(({ lines }) => opsUrlOf(lines));
   const states = () => Promise.all(both.map(async (ops) => (await ready(ops)).status));
   const all = async (status: number): Promise<number[]> => {
-    await until(async () => (await states()).every((one) => one === status));
+    await eventually(`all answer ${status}`, async () => (await states()).every((one) => one === status));
     return states();
   };
   expect(await all(200)).toEqual([200, 200]);

@@ -5,6 +5,7 @@ import { createDatabase, type Database } from '@bridge/database';
 import {
   appValues,
   createTestDatabase,
+  eventually,
   type FileMakerBooks,
   freePort,
   type RunningProcess,
@@ -151,11 +152,10 @@ export async function startCrashStand(name: string, invoicesFrom: number): Promi
       void living.exited.then((ended) => {
         code = ended;
       });
-      await until(
+      await eventually(
+        `${name}: ${sale.sessionId} is settled`,
         async () => code !== undefined || isSettled(await look(database, sale)),
-        LIFE_MS,
-        () =>
-          `${name}: ${sale.sessionId} is not settled after ${LIFE_MS / 1_000} s\n${living.lines.slice(-60).join('\n')}`,
+        { withinMs: LIFE_MS, everyMs: LOOK_EVERY_MS, tell: () => living.lines.slice(-60).join('\n') },
       );
       if (code === undefined) {
         whenSettled?.();
@@ -178,13 +178,17 @@ export async function startCrashStand(name: string, invoicesFrom: number): Promi
         return { sessionId, invoiceId };
       },
       acknowledged: async () => {
-        await until(
+        await eventually(
+          `${name}: Stripe has its answers`,
           async () => {
             const { deliveries } = await stripe.control.ask<{ deliveries: { outstanding: number } }>('GET', '/books');
             return deliveries.outstanding === 0;
           },
-          LIFE_MS,
-          () => `${name}: Stripe is still waiting for an answer\n${running.ingress?.lines.slice(-40).join('\n')}`,
+          {
+            withinMs: LIFE_MS,
+            everyMs: LOOK_EVERY_MS,
+            tell: () => running.ingress?.lines.slice(-40).join('\n') ?? '',
+          },
         );
       },
       live: (app, sale, point) => life(app, sale, point === undefined ? {} : { CRASH_AT: point }),
@@ -243,14 +247,3 @@ async function look(database: Database, sale: Sale): Promise<Standing> {
 
 const isSettled = ({ effect, eventsOpen }: Standing): boolean =>
   (effect === 'done' || effect === 'parked' || effect === 'cancelled') && eventsOpen === 0;
-
-/** Looks until it is so. A row of PostgreSQL and a process's end make no common signal to wait for. */
-async function until(isSo: () => Promise<boolean>, withinMs: number, failure: () => string): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(failure());
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, LOOK_EVERY_MS);
-    });
-  }
-}

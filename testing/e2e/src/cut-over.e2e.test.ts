@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
-import { type EndedCommand, runBridge } from '@bridge/test-services';
+import { type EndedCommand, eventually, runBridge } from '@bridge/test-services';
 import { type BridgeStand, startBridge } from './bridge-stand';
 import { askForRound } from './rounds';
 import { wordsOf } from './words-of';
@@ -32,14 +32,6 @@ afterAll(async () => {
 
 const effects = async (condition: string): Promise<number> =>
   Number((await database.executor.execute(`select count(*) as n from effects.effects where ${condition}`)).rows[0]?.n);
-
-async function until(reached: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not reached\n${stand.tail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 /** Every command of the page, once it was run. */
 const documented = new Set([...page.matchAll(/^\.\/bridge .*$/gm)].map(([line]) => line));
@@ -85,13 +77,19 @@ test(
     expect((await bridge('./bridge migrate')).code).toBe(0);
     const observing = await stand.startWorker();
     await sell(OLDER, 1);
-    await until(async () => (await effects("state = 'planned' and ask_only")) === OLDER, 'all recorded');
+    await eventually('all recorded', async () => (await effects("state = 'planned' and ask_only")) === OLDER, {
+      withinMs: PATIENCE_MS,
+      tell: stand.tail,
+    });
     const older = (await stand.stripeBooks()).paidSessions.map(({ sessionId }) => sessionId);
     const [forgotten = '', ...handled] = older;
     await handleAsBefore(handled);
 
     await askForRound({ database, redisUrl: stand.redis.url }, 'compare-observed');
-    await until(async () => (await bridge('./bridge status')).text.includes('Observing: of'), 'compared');
+    await eventually('compared', async () => (await bridge('./bridge status')).text.includes('Observing: of'), {
+      withinMs: PATIENCE_MS,
+      tell: stand.tail,
+    });
     const report = await bridge('./bridge golive');
     expect(report.text).toContain(
       `Observing: of ${OLDER} that the bridge would have sent, FileMaker shows ${OLDER - 1}; it does not show 1.`,
@@ -101,7 +99,10 @@ test(
     // The older handler is off; payments go on coming before anybody says so.
     const at = await momentBetween();
     await sell(10, 2);
-    await until(async () => (await effects('true')) === OLDER + 10, 'the new ones recorded');
+    await eventually('the new ones recorded', async () => (await effects('true')) === OLDER + 10, {
+      withinMs: PATIENCE_MS,
+      tell: stand.tail,
+    });
     const moment = { '2026-11-30T22:00:00Z': at.toISOString() };
     const golive = './bridge golive --at 2026-11-30T22:00:00Z --why "the old handler is off"';
     const unasked = await bridge(golive, moment);
@@ -117,20 +118,24 @@ test(
     await stand.startWorker({ MODE: 'live' });
     await sell(5, 3);
     await stand.applied(15, PATIENCE_MS);
-    await until(async () => (await effects("state in ('planned', 'sending', 'unknown')")) === 0, 'all settled');
+    await eventually('all settled', async () => (await effects("state in ('planned', 'sending', 'unknown')")) === 0, {
+      withinMs: PATIENCE_MS,
+      tell: stand.tail,
+    });
     expect(await effects(`state = 'done' and verified and ask_only`)).toBe(OLDER - 1);
     expect(await effects("state = 'parked' and reason_code = 'BEFORE_GO_LIVE'")).toBe(1);
 
     // Everything is told once more: by Stripe, and by the pass over its events.
     await stand.stripe.ask('POST', '/deliver', { duplicates: 1, concurrency: 20 });
     await askForRound({ database, redisUrl: stand.redis.url }, 'fetch-events');
-    await until(
+    await eventually(
+      'events fetched',
       async () =>
         Number(
           (await database.executor.execute('select count(*) as n from reconciliation.watermarks where fetch_no > 0'))
             .rows[0]?.n,
         ) === 1,
-      'events fetched',
+      { withinMs: PATIENCE_MS, tell: stand.tail },
     );
     const { applied, summary } = await stand.filemakerBooks();
     const fresh = (await stand.stripeBooks()).paidSessions

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
-import { runBridge } from '@bridge/test-services';
+import { eventually, runBridge } from '@bridge/test-services';
 import { disagreements } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -28,14 +28,6 @@ const sell = (on: BridgeStand, count: number, seed: number) =>
 const lasting = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, ms)));
 const count = async (database: Database, condition: string): Promise<number> =>
   Number((await database.executor.execute(`select count(*) as n from effects.effects where ${condition}`)).rows[0]?.n);
-/** Bounded: rejects after two minutes. */
-async function until(reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error('not reached within two minutes');
-    await lasting(50);
-  }
-}
 /** When the first script began, in ms after this moment. */
 async function firstStartAfter(stand: BridgeStand, moment: number): Promise<number> {
   const { runs } = await stand.filemakerBooks();
@@ -66,7 +58,7 @@ test('FileMaker away for 20 s, three workers: at most 50 calls during it, work b
   expect(requests.whileAway).toBeLessThanOrEqual(50);
   await stand.filemaker.ask('POST', '/up');
   await stand.applied(150, PATIENCE_MS);
-  await until(async () => (await count(database, "state <> 'done'")) === 0);
+  await eventually('all done', async () => (await count(database, "state <> 'done'")) === 0);
   expect(await count(database, 'refusals > 0')).toBe(0);
   expect(await disagreements(stand)).toEqual([]);
   const { summary } = await stand.filemakerBooks();
@@ -77,7 +69,10 @@ test('a script that was paused goes on by itself after ./bridge resume, however 
   const { stand, database } = await start({ workers: 2, filemaker: { scriptMs: 10 } });
   await bridge(stand, 'pause', 'script', SCRIPT, '--why', 'being rewritten');
   await sell(stand, 30, 1);
-  await until(async () => (await count(database, "reason_code = 'PAUSED' and claimed_by is null")) === 30);
+  await eventually(
+    'all wait for the pause',
+    async () => (await count(database, "reason_code = 'PAUSED' and claimed_by is null")) === 30,
+  );
   expect(await bridge(stand, 'status')).toContain(`./bridge resume script ${SCRIPT} --why`);
   expect((await stand.filemakerBooks()).runs).toEqual([]);
   await bridge(stand, 'resume', 'script', SCRIPT, '--why', 'done');
@@ -98,7 +93,7 @@ test('a maintenance window of FileMaker and of a script: jobs wait without cost,
   writeFileSync(file, `windows:\n  - { scope: filemaker, ${times} }\n  - { scope: script ${SCRIPT}, ${times} }\n`);
   await Promise.all([stand.startWorker({ BRIDGE_CONFIG: file }), stand.startWorker({ BRIDGE_CONFIG: file })]);
   await sell(stand, 20, 1);
-  await until(async () => (await count(database, "state = 'planned'")) === 20);
+  await eventually('all planned', async () => (await count(database, "state = 'planned'")) === 20);
   const { rows } = await database.executor.execute('select count(*) as n from gates.closures');
   expect(Number(rows[0]?.n)).toBe(0);
   expect(Date.now()).toBeLessThan(end);

@@ -1,6 +1,6 @@
 // Somebody types a wrong invoice at a replay. What can be taken back is, what cannot is said, and nothing runs twice.
 import { createDatabase, type Database, rows } from '@bridge/database';
-import { type EndedCommand, runBridge } from '@bridge/test-services';
+import { type EndedCommand, eventually, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -55,13 +55,6 @@ async function books(session: string): Promise<{ recorded: string; frozen: strin
   );
   if (row === undefined) throw new Error(`${session} is not recorded`);
   return row;
-}
-async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${PATIENCE_MS} ms\n${stand.tail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 let settled: string;
@@ -130,7 +123,10 @@ test('once FileMaker has applied a number, another one is not sent: what is to b
   // What comes later goes by the right invoice, and asking again finds nothing to do.
   await stand.stripe.ask('POST', `/sales/${session}/refund`, {});
   const refund = sql`select invoice_id from flow_invoices.reversals where checkout_session_id = ${session}`;
-  await until('the refund is recorded', async () => (await rows(database.executor, refund)).length > 0);
+  await eventually('the refund is recorded', async () => (await rows(database.executor, refund)).length > 0, {
+    withinMs: PATIENCE_MS,
+    tell: stand.tail,
+  });
   expect(await rows(database.executor, refund)).toEqual([{ invoice_id: '18640' }]);
   const again = await bridge('replay', session, '--yes');
   expect([again.code, again.text]).toEqual([0, expect.stringContaining('all of it is applied already')]);
@@ -142,7 +138,10 @@ test('while FileMaker is paused the number can be changed, and only the new one 
   expect(await replay(held, '--invoice', '18637', ...meant)).toMatchObject({ items: [{ outcome: 'parked' }] });
   expect(await bridge('pause', 'filemaker', '--why', 'update')).toMatchObject({ code: 0 });
   const changing = replay(held, '--invoice', '18639', '--override', '--why', 'typed wrong', '--yes');
-  await until('the number is changed', async () => (await books(held)).frozen === '18639');
+  await eventually('the number is changed', async () => (await books(held)).frozen === '18639', {
+    withinMs: PATIENCE_MS,
+    tell: stand.tail,
+  });
   expect(await ranFor(held)).toEqual([]);
   expect(await bridge('resume', 'filemaker', '--why', 'over')).toMatchObject({ code: 0 });
   const [item] = (await changing).items;
@@ -154,7 +153,10 @@ test('while FileMaker is paused the number can be changed, and only the new one 
     ).toMatchObject({
       code: 0,
     });
-  await until('it has run', async () => (await ranFor(held)).length > 0);
+  await eventually('it has run', async () => (await ranFor(held)).length > 0, {
+    withinMs: PATIENCE_MS,
+    tell: stand.tail,
+  });
   await stand.settled();
   expect(await ranFor(held)).toEqual(['18639']);
 }, 600_000);
@@ -176,7 +178,10 @@ test('a number that FileMaker does not know can be changed; the hand-off record 
   expect(await bridge('effects', 'resolve', key, '--as', 'again', '--why', 'record deleted')).toMatchObject({
     code: 0,
   });
-  await until('it has run', async () => (await ranFor(unknown)).length > 0);
+  await eventually('it has run', async () => (await ranFor(unknown)).length > 0, {
+    withinMs: PATIENCE_MS,
+    tell: stand.tail,
+  });
   await stand.settled();
   expect(await ranFor(unknown)).toEqual(['18641']);
   expect(await books(unknown)).toMatchObject({ state: 'done', effects: 1 });

@@ -1,5 +1,5 @@
 import { createDatabase, type Database } from '@bridge/database';
-import { runBridge } from '@bridge/test-services';
+import { eventually, runBridge } from '@bridge/test-services';
 import { disagreements, wrongAnswers } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -28,11 +28,7 @@ async function twoMoreFetches(): Promise<void> {
   const fetches = async (): Promise<number> =>
     Number((await database.executor.execute('select fetch_no from reconciliation.watermarks')).rows[0]?.fetch_no ?? 0);
   const before = await fetches();
-  const deadline = performance.now() + 120_000;
-  while ((await fetches()) < before + 2) {
-    if (performance.now() > deadline) throw new Error(`no more fetches\n${stand.tail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await eventually('two more fetches', async () => (await fetches()) >= before + 2, { tell: stand.tail });
 }
 
 test('without an open port 60 payments are applied each once, the worker killed in between, and webhooks that come later are duplicates', async () => {

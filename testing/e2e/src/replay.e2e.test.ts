@@ -1,5 +1,5 @@
 import { createDatabase, type Database, rows } from '@bridge/database';
-import { type RunningProcess, runBridge } from '@bridge/test-services';
+import { eventually, type RunningProcess, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { disagreements } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
@@ -189,20 +189,11 @@ test('an event that waits for a person because of the payment is settled when th
       database.executor,
       sql`select 1 from inbox.events where object_id in (${sessionId}, ${paymentIntentId}) and state = 'parked'`,
     );
-  await until(async () => (await parked()).length > 0);
+  await eventually('parked', async () => (await parked()).length > 0, { tell: stand.tail });
   expect(outcomes(await replay(sessionId, '--invoice', '20040', '--yes'))).toEqual(['applied']);
-  await until(async () => (await parked()).length === 0);
+  await eventually('released', async () => (await parked()).length === 0, { tell: stand.tail });
   expect(await timesApplied(sessionId)).toBe(1);
 }, 600_000);
-
-/** Asks again and again, a moment apart, for two minutes. */
-async function until(reached: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  while (!(await reached())) {
-    if (performance.now() > deadline) throw new Error(`not reached\n${stand.tail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 /** The worker that has the replay in hand. Between two of its turns nobody has: then the first. */
 async function inHandOf(planId: string): Promise<RunningProcess | undefined> {
@@ -249,7 +240,7 @@ test('300 payments of a range replayed while live ones flow, the worker killed i
     if (sale === KILLED_AFTER) await (await inHandOf(plan.plan.id))?.kill();
     const unsentBefore = await unsent();
     const { sessionId } = await stand.stripe.ask<Sale>('POST', '/sales', { invoiceId: `${40_000 + sale}` });
-    await until(async () => (await timesApplied(sessionId)) === 1);
+    await eventually('applied', async () => (await timesApplied(sessionId)) === 1, { tell: stand.tail });
     live.push({ unsentBefore, unsentAfter: await unsent() });
   }
   const sent = await sending;

@@ -70,12 +70,6 @@ export function labelSets(shown: ReadonlyMap<string, number>, metric: string): s
   return [...new Set(sets)];
 }
 
-/** Asks again and again until it is so; what is expected afterwards says what was missing. */
-export async function until(reached: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await reached()) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 200));
-}
-
 export interface Ready {
   status: number;
   checks: Record<string, string>;

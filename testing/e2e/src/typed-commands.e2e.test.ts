@@ -3,7 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database, rows } from '@bridge/database';
-import { runBridge } from '@bridge/test-services';
+import { eventually, runBridge } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
 import { type BridgeStand, startBridge } from './bridge-stand';
 import { wordsOf } from './words-of';
@@ -299,17 +299,11 @@ interface Sale {
 }
 const sell = (sale: object): Promise<Sale> => stand.stripe.ask('POST', '/sales', sale);
 
-async function until<Found>(what: string, look: () => Promise<Found | undefined>): Promise<Found> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${PATIENCE_MS} ms\n${stand.tail()}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 async function idOf(what: string, query: ReturnType<typeof sql>): Promise<string> {
-  return until(what, async () => (await rows<{ id: string }>(database.executor, query))[0]?.id);
+  return eventually(what, async () => (await rows<{ id: string }>(database.executor, query))[0]?.id, {
+    withinMs: PATIENCE_MS,
+    tell: stand.tail,
+  });
 }
 
 beforeAll(async () => {

@@ -10,6 +10,7 @@ export {
 } from './bridge-programs';
 export { type EnsureChromiumOptions, ensureChromium } from './chromium';
 export { createTestDatabase } from './create-test-database';
+export { type EventuallyOptions, eventually } from './eventually';
 export { freePort } from './free-port';
 export { type EnsureRedisOptions, ensureRedisServer, type RedisServer } from './redis-server';
 export { type BridgeCommandOptions, type EndedCommand, runBridge } from './run-bridge';
