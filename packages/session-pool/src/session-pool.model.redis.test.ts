@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { type PoolServices, type RedisSnapshot, startPoolServices } from '../tests/pool-services';
 import type { LocalClock } from './held-leases';
@@ -395,7 +396,7 @@ async function lane(runs: number, seed: number | undefined, onRun: () => void): 
         if (!run.failed) return;
         const steps = run.counterexample?.[0].map((each) => each.title).join('\n') ?? '';
         throw new Error(
-          `SEED=${run.seed} RUN_PATH=${run.counterexamplePath}:\n${steps}\n${run.errorInstance instanceof Error ? run.errorInstance.stack : ''}`,
+          `SEED=${run.seed} RUN_PATH=${run.counterexamplePath}:\n${steps}\n${inspect(run.errorInstance)}`,
         );
       },
     });

@@ -148,7 +148,11 @@ export async function startPoolServices(): Promise<PoolServices> {
       services.fileMaker.pass(ms);
       for (const [table, columns] of AGING) {
         const older = columns.map((column) => `${column} = ${column} - ${ms} * interval '1 millisecond'`).join(', ');
-        await database.executor.execute(sql.raw(`update session_pool.${table} set ${older}`));
+        // The whole table at once: row by row, it and a pool's statement over several rows can wait for each other.
+        await database.transaction(async (tx) => {
+          await tx.execute(sql.raw(`lock table session_pool.${table} in exclusive mode`));
+          await tx.execute(sql.raw(`update session_pool.${table} set ${older}`));
+        });
       }
       const change = redis.multi();
       ageRedis(change, ms);
