@@ -42,7 +42,7 @@ The least that the three apps need: \`DATABASE_URL\`, \`REDIS_URL\`, \`STRIPE_AP
 
 const code = (text) => `\`${text}\``;
 /** Names of variables and addresses inside a sentence are set as code. */
-const words = (text) => text.replace(/(?<![`\w])([A-Z]+(?:_[A-Z]+)+(?:=[^\s,;]+)?)(?![`\w])/g, '`$1`');
+const words = (text) => text.replace(/(?<![`\w])([A-Z]+(?:_[A-Z]+)+(?:=[^\s,;]*[^\s,;.:])?)(?![`\w])/g, '`$1`');
 
 function defaultOf(text) {
   const plain = /^(none|the |worker|ingress|live key)/.test(text);
@@ -88,10 +88,14 @@ function fileRows(schema, path = '') {
   });
 }
 
-const keyDefault = ({ default: byDefault }) =>
-  byDefault === undefined || Array.isArray(byDefault) ? '' : byDefault === '' ? 'empty' : code(byDefault);
+function keyDefault({ default: byDefault }) {
+  if (byDefault === undefined || Array.isArray(byDefault)) return '';
+  if (byDefault === '' || Object.keys(byDefault).length === 0) return 'empty';
+  return code(typeof byDefault === 'object' ? JSON.stringify(byDefault) : byDefault);
+}
 
-function keyTakes({ enum: choices, items, minLength }) {
+function keyTakes({ enum: choices, items, minLength, additionalProperties: each }) {
+  if (typeof each === 'object') return `names, each with a ${keyTakes(each)}`;
   if (items?.enum !== undefined) return `list of ${keyTakes(items)}`;
   if (choices !== undefined) return choices.map(code).join(', ');
   return minLength === undefined ? 'text' : 'text, not empty';

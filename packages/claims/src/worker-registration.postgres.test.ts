@@ -56,7 +56,7 @@ const silent = (id: string, seconds: number) =>
   );
 const isAlive = async (asker: WorkerRegistration, id: string): Promise<boolean> => (await asker.alive([id])).has(id);
 /** Resolves when a query of this kind waits for a lock. */
-const waitsForLock = (text: string): Promise<void> =>
+const waitsForLock = (text: string): Promise<true | undefined> =>
   eventually(`a query of ${text} waits for a lock`, async () => {
     const { rows } = await database.executor.execute(
       sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${text}%`} and pid <> pg_backend_pid()`,

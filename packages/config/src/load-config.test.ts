@@ -165,6 +165,14 @@ describe('loadConfig', () => {
     });
   });
 
+  test('the command line does without the password of FileMaker, and the apps do not', () => {
+    const { FILEMAKER_PASSWORD, ...rest } = complete;
+    expect(loadConfig('cli', rest).filemaker).toBeUndefined();
+    expect(loadConfig('cli', complete).filemaker).toBeDefined();
+    for (const role of ['worker', 'scheduler'] as const)
+      expect(Object.keys(faultsOf(role, rest))).toEqual(['FILEMAKER_PASSWORD']);
+  });
+
   test('a fault in a variable of another role does not stop this one', () => {
     expect(loadConfig('ingress', { ...complete, FILEMAKER_URL: 'nonsense' }).filemaker).toBeUndefined();
     expect(faultsOf('worker', { ...complete, FILEMAKER_URL: 'nonsense' })).toHaveProperty('FILEMAKER_URL');

@@ -235,7 +235,9 @@ function readFilemaker(
   need('FILEMAKER_URL', 'the scripts run on a FileMaker Server');
   need('FILEMAKER_DATABASE', 'FileMaker asks for it at login');
   need('FILEMAKER_USERNAME', 'FileMaker asks for it at login');
-  need('FILEMAKER_PASSWORD', 'FileMaker asks for it at login');
+  // A person's commands read PostgreSQL; the password may be one that only the service gets (systemd's LoadCredential).
+  const named = [values.FILEMAKER_URL, values.FILEMAKER_DATABASE, values.FILEMAKER_USERNAME].every(Boolean);
+  if (role !== 'cli' || !named) need('FILEMAKER_PASSWORD', 'FileMaker asks for it at login');
   if (role === 'worker' && values.NODE_ENV === 'production') {
     need('FILEMAKER_TOKEN_KEY', 'in production session tokens are sealed at rest; `openssl rand -base64 32` makes one');
   }
@@ -244,7 +246,8 @@ function readFilemaker(
   const { FILEMAKER_USERNAME: username, FILEMAKER_PASSWORD: password } = values;
   if (url === undefined || database === undefined || username === undefined || password === undefined) {
     // `need` or the parser has said so already; were neither true, going on without FileMaker would be silent.
-    if (faults.length === 0) fault('FILEMAKER_URL', 'is incomplete: URL, database, user name and password are needed');
+    if (faults.length === 0 && role !== 'cli')
+      fault('FILEMAKER_URL', 'is incomplete: URL, database, user name and password are needed');
     return undefined;
   }
   return withholdSecrets(

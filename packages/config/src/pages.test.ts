@@ -34,6 +34,10 @@ test('configuration.md has one row for every variable, and names the secret ones
   }
 });
 
+test('no cell of configuration.md is what JavaScript makes of an object', () => {
+  expect(committed('configuration.md')).not.toMatch(/\[object|undefined|NaN/);
+});
+
 test('every section of configuration.md begins at a variable that is there', () => {
   const names = new Set<string>(variables.map(({ name }) => name));
   expect(generator.sections.filter(([name]: [string]) => !names.has(name))).toEqual([]);

@@ -46,7 +46,7 @@ export const stripeVariables = z.object({
   STRIPE_PULL_SECONDS: variable(wholeNumber(1, 3_600), {
     default: '60',
     meaning:
-      'Seconds from one fetch of events to the next with STRIPE_DELIVERY=pull. One a minute is 43,200 reads in 30 days; Stripe allows 500 for each payment of these days, and never less than 10,000 a month: 300 keeps within that without any sale.',
+      'With STRIPE_DELIVERY=pull the seconds from one fetch of events to the next. One a minute is 43,200 reads in 30 days; Stripe allows 500 for each payment of these days, and never less than 10,000 a month: 300 keeps within that without any sale.',
     roles: ['worker', 'scheduler'],
   }),
   STRIPE_READS_PER_SECOND: variable(wholeNumber(1, 10_000), {
@@ -56,7 +56,7 @@ export const stripeVariables = z.object({
     roles: ['worker', 'scheduler', 'cli'],
   }),
   STRIPE_READS_PER_MONTH: variable(wholeNumber(1, 1_000_000_000), {
-    default: "Stripe's own rule: 500 for each payment of these days, at least 10,000",
+    default: "none: Stripe's own rule, 500 for each payment of these days, at least 10,000",
     meaning:
       'Reads that Stripe allows the account in 30 days. Reconciliation by the clock rests when nine tenths are used, so that the rest is left to live work.',
     roles: ['worker'],

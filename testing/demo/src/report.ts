@@ -136,7 +136,13 @@ export function printTryNext(paper: Paper, addresses: Addresses, outcome: Outcom
     ],
     [
       'Take FileMaker away for half a minute, sell, and see that the payment waits and then goes through:',
-      [`curl -X POST ${addresses.filemaker}/_simulator/down ${json} -d '{"forMs":30000,"mode":"bad-gateway"}'`],
+      [
+        `curl -X POST ${invoice} -d '{"records":[{"invoice_id":"20002","status":"open"}]}'`,
+        `curl -X POST ${addresses.filemaker}/_simulator/down ${json} -d '{"forMs":30000,"mode":"bad-gateway"}'`,
+        `curl -X POST ${addresses.stripe}/_simulator/sales ${json} -d '{"invoiceId":"20002"}'`,
+        './bridge status',
+        './bridge prove 20002',
+      ],
     ],
   ];
   paper.say();

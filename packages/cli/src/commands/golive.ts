@@ -35,19 +35,20 @@ interface Fate {
   oldFate: string;
   newFate: string;
 }
+const NOT_SENT = 'not sent yet';
 const FATES: readonly Fate[] = [
   { what: 'done', older: 'done', oldFate: 'stay done', newFate: 'stay done' },
   {
-    what: 'not sent yet',
+    what: NOT_SENT,
     older: 'unsent',
-    oldFate: 'FileMaker is asked: done where it shows them, else parked for you; none is run',
-    newFate: 'go on: FileMaker is asked, and what it does not show is run',
+    oldFate: 'are asked about, never run',
+    newFate: 'are asked about, then run',
   },
   {
     what: 'asked, not shown by FileMaker',
     older: 'notShown',
-    oldFate: 'stay parked until you decide',
-    newFate: 'go on: asked again, then run',
+    oldFate: 'stay parked for you',
+    newFate: 'are asked again, then run',
   },
   { what: 'parked for another reason', older: 'parked', oldFate: 'stay parked', newFate: 'stay parked' },
   { what: 'on their way', older: 'underWay', oldFate: 'end by themselves', newFate: 'end by themselves' },
@@ -106,6 +107,15 @@ function describe(plan: GoLivePlan, output: Output): string {
           ],
           output,
         ),
+    ...(rows.some(({ what }) => what === NOT_SENT)
+      ? [
+          '',
+          wrap(
+            'Asked about: FileMaker says whether it shows them, and what it shows is done. What it does not show of the older ones is parked for you; of the others it is run.',
+            output.width,
+          ),
+        ]
+      : []),
   ].join('\n');
 }
 
@@ -124,12 +134,14 @@ async function run(options: Options): Promise<CommandResult> {
       const { at, asked: older, goesOn } = await goLive(database, { at: options.at, by: operatorAtKeyboard(), why });
       const observing =
         config.mode === 'observe' ? ' MODE is observe here: set MODE=live and start the workers anew.' : '';
+      // Also those that were only asked about before: what was recorded while observing.
+      const { unsent } = (await planGoLive(database, { at, configured: config.reconcileFrom })).older;
       return {
         fine: true,
         timeZone,
         json: { live: true, at, asked: older, goesOn, mode: config.mode },
         text: (output) =>
-          `${output.dress('fine', 'Live:')} the bridge acts on money from ${output.time(at)} ${output.timeZone} on. ${older} older ${older === 1 ? 'effect is' : 'effects are'} only asked about, ${goesOn} newer ${goesOn === 1 ? 'goes' : 'go'} on.${observing}`,
+          `${output.dress('fine', 'Live:')} the bridge acts on money from ${output.time(at)} ${output.timeZone} on. ${unsent} older ${unsent === 1 ? 'effect is' : 'effects are'} asked about and never run, ${goesOn} newer ${goesOn === 1 ? 'goes' : 'go'} on.${observing}`,
       };
     }
     if (options.settleOlder !== undefined) {
