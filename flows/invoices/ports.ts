@@ -1,15 +1,26 @@
-/** What this flow needs to know from Stripe. The worker joins it with the Stripe client. All JSON as Stripe gives it. */
+/**
+ * What this flow needs to know from Stripe. The worker joins it with the Stripe client. All JSON as Stripe gives it, in the API
+ * version that the client pins. Everything rejects with the client's own error, which says whether trying again helps.
+ */
 export interface InvoicesStripe {
   /** The Session with all lines, the products of the lines, its PaymentIntent and the charge that took the money. */
   retrievePaidSession(sessionId: string): Promise<SessionSnapshot>;
+  /** The Session that made this PaymentIntent (`pi_…`); undefined: none did. */
   findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined>;
+  /** The same by the charge (`ch_…`, `py_…`). */
   findSessionOfCharge(chargeId: string): Promise<string | undefined>;
+  /** As it is now; one that Stripe does not know is an error. */
   retrieveRefund(refundId: string): Promise<unknown>;
+  /** As it is now; one that Stripe does not know is an error. */
   retrieveDispute(disputeId: string): Promise<unknown>;
   /** Pages of Checkout Sessions born in the window, newest first, without lines, with PaymentIntent and charge inside. */
   listSessions(window: { since: Date; until: Date }): AsyncIterable<readonly unknown[]>;
 }
 
+/**
+ * A Checkout Session with all that belongs to it, at one moment. `products` by their ids; `charge` is the one that took the money,
+ * null where there is none yet. Listed Sessions come without lines and products.
+ */
 export interface SessionSnapshot {
   session: unknown;
   lineItems: readonly unknown[];
@@ -18,6 +29,7 @@ export interface SessionSnapshot {
   paymentIntent?: unknown;
 }
 
+/** What an event can mean for the company. */
 export type InvoiceFact = 'paid' | 'refunded' | 'disputed' | 'payment_failed';
 
 /** Where a fact's script runs. The worker freezes layout, script, contract, transport and probe into the target. */
@@ -29,6 +41,7 @@ export interface InvoiceScripts {
   ): { kind: 'script'; target: unknown } | { kind: 'park'; reasonCode: string; reason: string } | undefined;
 }
 
+/** Everything that this flow asks the outside. */
 export interface InvoicesPeers {
   stripe: InvoicesStripe;
   scripts: InvoiceScripts;
@@ -47,6 +60,10 @@ export interface InvoicesRecovery {
   listSessions(window: { since: Date; until: Date; olderThan?: string | undefined }): AsyncIterable<readonly unknown[]>;
   /** Undefined: Stripe does not know it. */
   findSession(sessionId: string): Promise<SessionSnapshot | undefined>;
+  /** The Session that made this PaymentIntent; undefined: none did, the money came another way. */
+  findSessionOfPaymentIntent(paymentIntentId: string): Promise<string | undefined>;
+  /** A refund or dispute by its id; undefined: Stripe does not know it. */
+  findReversal(kind: 'refund' | 'dispute', id: string): Promise<unknown>;
   /** Pages of all refunds or disputes that were made in the window, newest first, on from `olderThan`. */
   listReversals(
     kind: 'refund' | 'dispute',
@@ -65,6 +82,7 @@ export interface InvoicesRecovery {
   readLog(questions: readonly LogQuestion[]): Promise<ReadonlyMap<string, LogTold>>;
 }
 
+/** A question about one effect to the script's log in FileMaker. */
 export interface LogQuestion {
   /** The effect's key. */
   key: string;
@@ -72,6 +90,7 @@ export interface LogQuestion {
   target: unknown;
 }
 
+/** The log's answer about one effect; `states` are the script's own words (`done`, `started`, `failed`). */
 export type LogTold =
   /** One state for each row of this key; none: there is no row, and that is proved. */
   | { kind: 'told'; states: readonly string[] }

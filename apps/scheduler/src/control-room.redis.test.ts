@@ -363,3 +363,22 @@ test('the status page counts what has been unknown for more than an hour among w
   expect(page).toContain('One thing waits for you.');
   expect(page).toContain(`./bridge effects show ${id}`);
 });
+
+test('the status page says how much money waits, in each currency, and for what', async () => {
+  const cookie = await login();
+  expect(await (await ask('/', { cookie })).text()).not.toContain('Money that is not settled yet');
+  const pay = async (session: string, amount: number, currency: string, over: object): Promise<void> => {
+    await bench.database.executor.execute(
+      sql`insert into flow_invoices.payments (checkout_session_id, invoice_id, amount_total, currency, livemode, status, effect_key, paid_at, session_created_at)
+          values (${session}, '1', ${amount}, ${currency}, true, 'paid', ${session}, clock_timestamp(), clock_timestamp())`,
+    );
+    await parkedEffect(session, { subject: { checkoutSessionId: session, amount, currency }, ...over });
+  };
+  await pay('cs_1', 31_195, 'usd', {});
+  await pay('cs_2', 5_400, 'jpy', {});
+  await pay('cs_3', 700, 'usd', { parked: undefined });
+  const page = await (await ask('/', { cookie })).text();
+  expect(page).toContain('<dt>Waiting for you, 2 payments</dt><dd>5,400 JPY</dd><dd>311.95 USD</dd>');
+  expect(page).toContain('<dt>On the way, 1 payment</dt><dd>7.00 USD</dd>');
+  expect(page).toContain('Mark invoice cs_1 paid, 311.95 USD: why');
+});

@@ -152,12 +152,14 @@ test('without a login nothing below /queues is shown: no page, no answer of the 
     expect([path, (await bench.ask(`/queues${path}`, { cookie })).status]).toEqual([path, 200]);
 });
 
-test('the page of the board wears our style sheet and names no other host', async () => {
+test('the page of the board wears our style sheet, names no other host, and has no inline style that our policy would block', async () => {
   const cookie = await bench.login();
   for (const path of ['/queues/', '/queues/queue/filemaker-effects', '/queues/job-schedulers']) {
     const page = await (await bench.ask(path, { cookie })).text();
     expect(page).toContain('<link href="/assets/board.css" rel="stylesheet"></head>');
     expect(page.replace('http://www.w3.org', '')).not.toMatch(/https?:\/\//);
+    expect(page).toContain('<div id="root"><p class="loading">Loading …</p></div>');
+    expect(page).not.toMatch(/<style| style=/);
   }
   expect((await bench.ask('/assets/board.css')).headers.get('content-type')).toContain('text/css');
 });

@@ -102,17 +102,22 @@ export function createQueueBoard(parts: { producer: Producer; database: Database
   return router;
 }
 
-/** The board's page comes from a package. It gets our style sheet, and loses its web font: no other host is told who looks. */
+/** What the page of the package shows until its script has drawn it. */
+const PLACEHOLDER = /<div id="root">.*?<\/div>(?=\s*<script)/s;
+
+/**
+ * The board's page comes from a package. It gets our style sheet; it loses its web font, so that no other host is told who
+ * looks, and the inline styles of its placeholder, which our Content-Security-Policy blocks with an error each.
+ */
+export const dressPage = (page: string): string =>
+  page
+    .replace(/<link[^>]+href="https?:[^>]*>/g, '')
+    .replace(PLACEHOLDER, '<div id="root"><p class="loading">Loading …</p></div>')
+    .replace('</head>', '<link href="/assets/board.css" rel="stylesheet"></head>');
+
 const dressed: RequestHandler = (request, response, next) => {
   if (request.path.startsWith('/api/')) return next();
   const send = response.send.bind(response);
-  response.send = (body: unknown) =>
-    send(
-      typeof body === 'string'
-        ? body
-            .replace(/<link[^>]+href="https?:[^>]*>/g, '')
-            .replace('</head>', '<link href="/assets/board.css" rel="stylesheet"></head>')
-        : body,
-    );
+  response.send = (body: unknown) => send(typeof body === 'string' ? dressPage(body) : body);
   next();
 };

@@ -1,5 +1,6 @@
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createEffectStore } from '@bridge/effects';
+import { flowMigrations } from '@bridge/flows';
 import { createInbox } from '@bridge/inbox';
 import {
   connectForWorkers,
@@ -59,7 +60,7 @@ export const operatorHash = (): Promise<string> => {
 let benches = 0;
 
 export async function startBench(redis: RedisService, consoleUrl?: string): Promise<Bench> {
-  const sources = allMigrations([]);
+  const sources = allMigrations(flowMigrations);
   const test = await createTestDatabase();
   await migrate(test.url, sources);
   const database = createDatabase({ url: test.url, poolMax: 5, applicationName: 'control-room-test' });

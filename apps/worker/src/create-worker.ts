@@ -10,6 +10,7 @@ import { confirmPeer, fingerprint, noteFirstLive, readInstallation } from '@brid
 import { createJobWorker, createProducer, effectJob, eventJob, type QueueName, queuePrefix } from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
 import { allMigrations } from '@bridge/operations';
+import { closeRepaired } from '@bridge/reconciliation';
 import { createLeaseRelay, TURN_WAIT_MS } from '@bridge/session-pool';
 import { startAsking } from './asking';
 import { createDayCloser } from './close-days';
@@ -23,6 +24,7 @@ import { createBatchedFind } from './performers/batched-find';
 import { createFileMakerScriptPerformer } from './performers/filemaker-script';
 import { FILEMAKER_SCRIPT } from './performers/script-target';
 import { createRecoveryPeers } from './reconcile/recovery-peers';
+import { repairOf } from './reconcile/repair-of';
 import { startReconciling } from './reconcile/start-reconciling';
 import { cautionFor, watchRecoveryStart } from './recovery-start';
 import { settledWithin } from './repeat';
@@ -233,6 +235,9 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     // Who is planned while this one ends may be missed here; the sweep finds it a second later.
     if (ending.kind === 'parked' || (ending.kind === 'done' && ending.next))
       await enqueueNext(ending.effect?.lane ?? null);
+    const repair = repairOf(ending);
+    // Should this fail, the next comparison closes them.
+    if (repair !== undefined) await closeRepaired(database, repair).catch(onError('repaired findings'));
     return ending;
   }
   const asking = performs

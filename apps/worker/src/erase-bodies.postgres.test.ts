@@ -263,6 +263,8 @@ async function playCustomer(): Promise<{ event: string; done: string; settled: s
         yield [listed];
       },
       findSession: async () => undefined,
+      findSessionOfPaymentIntent: async () => undefined,
+      findReversal: async () => undefined,
       listReversals: async function* () {},
       listRefunds: async () => [],
       listDisputes: async () => [],

@@ -12,25 +12,34 @@ import {
   reversalCase,
 } from './compare-page';
 import { compareReversals } from './compare-reversals';
+import { idOf } from './listed-range';
 import { readReversals } from './read-recorded';
 
-const CLASSES = ['refund-not-recorded', 'dispute-not-recorded', 'unreadable-at-stripe'] as const;
+const CLASSES = [
+  'refund-not-recorded',
+  'dispute-not-recorded',
+  'amount-differs',
+  'currency-differs',
+  'recorded-not-at-stripe',
+  'unreadable-at-stripe',
+] as const;
 
-const idOf = (object: unknown): string | undefined => {
-  const id: unknown = typeof object === 'object' && object !== null ? Reflect.get(object, 'id') : undefined;
-  return typeof id === 'string' ? id : undefined;
-};
+/** A refund or dispute of a payment that is not in our records: it may be one that we have missed, or no business of ours. */
+export interface Stranger {
+  paymentIntentId: string;
+  createdAt: Date | undefined;
+}
 
 /**
- * Compares refunds or disputes, as Stripe lists them, with our records and with FileMaker's log. Only those of payments that
- * we know: the account may take money that did not come through a Checkout Session, and that is not ours to record. A
- * FileMaker that cannot be asked now is asked the next time.
+ * Compares refunds or disputes, as Stripe gives them, with our records and with FileMaker's log. Only those of payments that
+ * we know: the account may take money that did not come through a Checkout Session, and that is not ours to record. The
+ * others are told as strangers, which the caller may look up. A FileMaker that cannot be asked now is asked the next time.
  */
 export async function compareMadePage(
   kind: 'refund' | 'dispute',
   listed: readonly unknown[],
   context: PageContext,
-): Promise<ComparedPage & { last: string | undefined }> {
+): Promise<ComparedPage & { strangers: Stranger[] }> {
   const read: ReversalFacts[] = [];
   const findings: Finding[] = [];
   for (const object of listed) {
@@ -51,9 +60,12 @@ export async function compareMadePage(
     ids: judged.map(({ id }) => id),
     paymentIntentIds: judged.flatMap(({ paymentIntentId }) => paymentIntentId ?? []),
   });
-  const ours = judged.filter(
-    ({ paymentIntentId }) => payments.get(paymentIntentId ?? '')?.livemode === context.peers.livemode,
-  );
+  // One that is recorded is ours, also where its payment is from before our records began.
+  const { livemode } = context.peers;
+  const paymentOf = ({ id, paymentIntentId, createdAt }: ReversalFacts) =>
+    payments.get(paymentIntentId ?? '') ??
+    (reversals.has(id) ? { livemode, bornAt: createdAt ?? context.recoverFrom } : undefined);
+  const ours = judged.filter((facts) => paymentOf(facts)?.livemode === livemode);
   const effects = createEffectReader(context.executor);
   const standings = await effects.standings(keysOfReversals([...reversals.values()]));
   const cases = new Map([...reversals.values()].map((one) => [one.id, reversalCase(one, standings)]));
@@ -76,7 +88,7 @@ export async function compareMadePage(
   let left = read.length - judged.length;
   let unasked = 0;
   for (const facts of ours) {
-    const payment = payments.get(facts.paymentIntentId ?? '');
+    const payment = paymentOf(facts);
     if (payment === undefined) continue;
     const recorded = reversals.get(facts.id);
     const one = cases.get(facts.id);
@@ -107,7 +119,10 @@ export async function compareMadePage(
     { objectIds: withLog, classes: [...CLASSES, ...FILEMAKER_CLASSES], byPerson },
     { objectIds: withoutLog, classes: CLASSES, byPerson },
   ];
-  return { checked: listed.length - left, unasked, findings, compared, last: idOf(listed.at(-1)) };
+  const strangers = judged.flatMap(({ paymentIntentId, createdAt }) =>
+    paymentIntentId === undefined || payments.has(paymentIntentId) ? [] : [{ paymentIntentId, createdAt }],
+  );
+  return { checked: listed.length - left, unasked, findings, compared, strangers };
 }
 
 const unreadable = (objectId: string, error: UnreadableSessionError): Finding => ({

@@ -21,7 +21,7 @@ import {
   type RecordedReversal,
   type StripeSide,
 } from './books';
-import { compareReversalLog, missesReversals, type ReversalEffect } from './compare-reversals';
+import { compareReversalLog, isWhole, missesReversals, type ReversalEffect } from './compare-reversals';
 import { compareSession } from './compare-session';
 import { type Recorded, readRecorded } from './read-recorded';
 
@@ -205,6 +205,37 @@ export async function readLog(
   }
 }
 
+const ofKind = (reversals: readonly RecordedReversal[], kind: RecordedReversal['kind']): string[] =>
+  reversals.filter((one) => one.kind === kind).map(({ id }) => id);
+
+/** An object that was compared, and how far. */
+interface JudgedObject {
+  id: string;
+  /** FileMaker's log told everything about it. */
+  log: boolean;
+  /** Its presence at Stripe was seen: of a payment's refunds and disputes only where their own list was read. */
+  lookedFor: boolean;
+}
+
+/** What only a look at the object itself can show of a refund or dispute. */
+const OF_THEIR_OWN_LIST: ReadonlySet<string> = new Set([
+  'recorded-not-at-stripe',
+  'amount-differs',
+  'currency-differs',
+]);
+
+function comparedOf(objects: readonly JudgedObject[], byPerson: readonly string[]): Compared[] {
+  const group = (log: boolean, lookedFor: boolean): Compared => ({
+    objectIds: objects.filter((one) => one.log === log && one.lookedFor === lookedFor).map(({ id }) => id),
+    classes: [
+      ...CLASSES.filter((name) => lookedFor || !OF_THEIR_OWN_LIST.has(name)),
+      ...(log ? FILEMAKER_CLASSES : []),
+    ],
+    byPerson,
+  });
+  return [group(true, true), group(true, false), group(false, true), group(false, false)];
+}
+
 /** Payments of the same invoice that nobody has cancelled. */
 function otherPayments(recorded: Recorded, standings: ReadonlyMap<string, EffectStanding>): Recorded['others'] {
   return recorded.others.filter(({ sessionId }) => standings.get(paidKey(sessionId))?.state !== 'cancelled');
@@ -288,8 +319,7 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
   const told = await readLog(questions, context);
   const after = await effects.standings([...asked]);
 
-  const withLog: string[] = [];
-  const withoutLog: string[] = [];
+  const judgedObjects: JudgedObject[] = [];
   const byPerson: string[] = [];
   let left = ours.length - cases.length - withoutSide;
   let unasked = 0;
@@ -325,17 +355,20 @@ export async function comparePage(snapshots: readonly SessionSnapshot[], context
       ...(log?.kind === 'told' ? [id] : []),
       ...logged.filter((one) => one.wasTold).map((one) => one.id),
     ]);
-    withLog.push(...objects.filter((object) => wasTold.has(object)));
-    withoutLog.push(...objects.filter((object) => !wasTold.has(object)));
+    const lookedFor = new Set([
+      id,
+      ...(isWhole(stripe.refunds) ? ofKind(record.reversals, 'refund') : []),
+      ...(isWhole(stripe.disputes) ? ofKind(record.reversals, 'dispute') : []),
+    ]);
+    judgedObjects.push(
+      ...objects.map((object) => ({ id: object, log: wasTold.has(object), lookedFor: lookedFor.has(object) })),
+    );
     if ((asked.has(key) && log?.kind !== 'told') || logged.some((one) => one.unasked)) unasked += 1;
   }
   return {
     checked: snapshots.length - left,
     unasked,
     findings,
-    compared: [
-      { objectIds: withLog, classes: [...CLASSES, ...FILEMAKER_CLASSES], byPerson },
-      { objectIds: withoutLog, classes: CLASSES, byPerson },
-    ],
+    compared: comparedOf(judgedObjects, byPerson),
   };
 }

@@ -17,10 +17,12 @@ import {
 
 const isStanding = (status: string): boolean => status !== 'failed' && status !== 'canceled';
 
-const isUnderWay = (status: string): boolean => status === 'pending' || status === 'requires_action' || status === '';
+/** Refunds with such a status are still to succeed or fail. */
+export const REFUND_UNDER_WAY: readonly string[] = ['pending', 'requires_action', ''];
+const isUnderWay = (status: string): boolean => REFUND_UNDER_WAY.includes(status);
 
 /** Disputes that will not change any more. */
-const DISPUTE_ENDS: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
+export const DISPUTE_ENDS: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 
 const sum = (amounts: readonly number[]): number => amounts.reduce((total, amount) => total + amount, 0);
 
@@ -142,8 +144,29 @@ function disputeDiffers(dispute: ReversalFacts, recorded: RecordedReversal | und
     : undefined;
 }
 
+/** A refund's money never changes: other money in our records was written wrongly, and FileMaker may have been told so. */
+function moneyDiffers(refund: ReversalFacts, { recorded }: ReversalBooks): ReversalDifference[] {
+  const ours = recorded.find(({ id, kind }) => id === refund.id && kind === 'refund');
+  if (ours === undefined || (ours.amount === refund.amount && ours.currency === refund.currency)) return [];
+  const sameCurrency = ours.currency === refund.currency;
+  return [
+    {
+      class: sameCurrency ? 'amount-differs' : 'currency-differs',
+      objectId: refund.id,
+      stripeValue: formatMinor(refund.amount, refund.currency),
+      recordedValue: formatMinor(ours.amount, ours.currency),
+      filemakerValue: null,
+      amount: sameCurrency ? Math.abs(refund.amount - ours.amount) : refund.amount,
+      currency: refund.currency,
+      message: 'A refund is recorded with other money than Stripe gave back',
+      replay: null,
+    },
+  ];
+}
+
 export function reversalDifferences(books: ReversalBooks, rules: ComparisonRules): ReversalDifference[] {
   return [
+    ...books.refunds.flatMap((refund) => moneyDiffers(refund, books)),
     ...books.refunds.flatMap((refund) => reversalDifference('refund', refund, { books, rules })),
     ...books.disputes.flatMap((dispute) => reversalDifference('dispute', dispute, { books, rules })),
   ];
@@ -158,4 +181,26 @@ export function compareReversals(books: ReversalBooks, rules: ComparisonRules): 
     replay: null,
     ...difference,
   }));
+}
+
+/** Stripe gives so many of a payment's refunds or disputes; a list of so many may not be all. */
+const OF_A_PAYMENT_MAX = 100;
+
+/** Whether all refunds, or all disputes, of a payment were read: then one of ours that is not among them is not at Stripe. */
+export const isWhole = (listed: readonly ReversalFacts[] | undefined): boolean =>
+  listed !== undefined && listed.length < OF_A_PAYMENT_MAX;
+
+/** Our records have this refund or dispute, and Stripe does not know it. */
+export function reversalNotAtStripe({ id, kind, status, amount, currency }: RecordedReversal): Finding {
+  return {
+    class: 'recorded-not-at-stripe',
+    objectId: id,
+    stripeValue: null,
+    recordedValue: status,
+    filemakerValue: null,
+    amount: isStanding(status) ? amount : 0,
+    currency,
+    message: `Our records have this ${kind}, and Stripe does not know it`,
+    replay: null,
+  };
 }

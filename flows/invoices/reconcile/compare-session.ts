@@ -13,11 +13,12 @@ import {
   moneyCameAt,
   olderNote,
   type RecordedPayment,
+  type RecordedReversal,
   type RecordSide,
   rowsOfDone,
   type StripeSide,
 } from './books';
-import { reversalDifferences } from './compare-reversals';
+import { isWhole, reversalDifferences, reversalNotAtStripe } from './compare-reversals';
 
 function statusAtStripe(facts: SessionFacts): string {
   if (facts.paid) return 'paid';
@@ -268,15 +269,23 @@ export function compareSession(
     otherwiseAt: moneyCameAt(facts),
   };
   const differences = [...paymentDifferences(books, rules), ...reversalDifferences(reversals, rules)];
-  return differences.map((difference) => ({
-    objectId: facts.id,
-    stripeValue: null,
-    recordedValue: null,
-    filemakerValue: logValue(filemaker),
-    currency: facts.currency,
-    replay: null,
-    ...difference,
-  }));
+  return [
+    ...differences.map((difference) => ({
+      objectId: facts.id,
+      stripeValue: null,
+      recordedValue: null,
+      filemakerValue: logValue(filemaker),
+      currency: facts.currency,
+      replay: null,
+      ...difference,
+    })),
+    ...record.reversals.filter((one) => isMissingAtStripe(one, stripe)).map(reversalNotAtStripe),
+  ];
+}
+
+function isMissingAtStripe({ id, kind }: RecordedReversal, { refunds, disputes }: StripeSide): boolean {
+  const listed = kind === 'refund' ? refunds : disputes;
+  return isWhole(listed) && listed?.every((one) => one.id !== id) === true;
 }
 
 /** Our records have it, and Stripe does not know it. */

@@ -43,10 +43,19 @@ interface Sold {
   invoice?: string;
   amount?: number;
   refunded?: number;
+  disputed?: boolean;
 }
 
 /** A Checkout Session as a list brings it. */
-function listed({ id, created = BASE, paid = true, invoice = id, amount = 18_000, refunded = 0 }: Sold) {
+function listed({
+  id,
+  created = BASE,
+  paid = true,
+  invoice = id,
+  amount = 18_000,
+  refunded = 0,
+  disputed = false,
+}: Sold) {
   return {
     id: `cs_${id}`,
     object: 'checkout.session',
@@ -68,7 +77,7 @@ function listed({ id, created = BASE, paid = true, invoice = id, amount = 18_000
         created,
         captured: paid,
         amount_refunded: refunded,
-        disputed: false,
+        disputed,
       },
     },
   };
@@ -88,6 +97,9 @@ interface Made {
 interface Asked {
   lists: number;
   singly: string[];
+  /** PaymentIntents whose Session was looked up, and refunds and disputes that were asked for by their ids. */
+  strangers: string[];
+  reversals: string[];
   refunds: string[];
   logs: string[][];
   announcedSince: Date[];
@@ -103,7 +115,15 @@ function stripe(
     made?: readonly Made[];
   } = {},
 ) {
-  const asked: Asked = { lists: 0, singly: [], refunds: [], logs: [], announcedSince: [] };
+  const asked: Asked = {
+    lists: 0,
+    singly: [],
+    strangers: [],
+    reversals: [],
+    refunds: [],
+    logs: [],
+    announcedSince: [],
+  };
   // As Stripe: newest first, and among those of one second in an order that stays.
   const all = sold.map(listed).sort((a, b) => b.created - a.created);
   const recovery: InvoicesRecovery = {
@@ -132,8 +152,19 @@ function stripe(
         charge: paymentIntent.latest_charge,
       };
     },
-    listReversals: async function* (kind, { olderThan }) {
-      const made = (rest.made ?? []).filter((one) => one.kind === kind).map(({ kind: _kind, ...one }) => one);
+    findSessionOfPaymentIntent: async (id) => {
+      asked.strangers.push(id);
+      return [...all, ...(rest.unlisted ?? []).map(listed)].find((one) => one.payment_intent.id === id)?.id;
+    },
+    findReversal: async (kind, id) => {
+      asked.reversals.push(id);
+      return rest.made?.find((one) => one.kind === kind && one.id === id);
+    },
+    listReversals: async function* (kind, { since, olderThan }) {
+      const made = (rest.made ?? [])
+        .filter((one) => one.kind === kind)
+        .filter(({ created }) => created * 1_000 >= since.getTime())
+        .map(({ kind: _kind, ...one }) => one);
       const at = olderThan === undefined ? 0 : made.findIndex(({ id }) => id === olderThan) + 1;
       for (let from = at; from < made.length; from += PAGE) {
         asked.lists += 1;
@@ -142,6 +173,8 @@ function stripe(
     },
     listRefunds: async (paymentIntentId) => {
       asked.refunds.push(paymentIntentId);
+      const own = rest.made?.filter((one) => one.kind === 'refund' && one.payment_intent === paymentIntentId) ?? [];
+      if (own.length > 0) return own;
       const found = all.find(({ payment_intent }) => payment_intent.id === paymentIntentId);
       const amount = found?.payment_intent.latest_charge.amount_refunded ?? 0;
       return amount === 0
@@ -157,7 +190,8 @@ function stripe(
             },
           ];
     },
-    listDisputes: async () => [],
+    listDisputes: async (paymentIntentId) =>
+      rest.made?.filter((one) => one.kind === 'dispute' && one.payment_intent === paymentIntentId) ?? [],
     announcedSince: async (since) => {
       asked.announcedSince.push(since);
       return new Set(rest.announced ?? []);
@@ -624,12 +658,13 @@ test('the nightly pass compares FileMaker’s log about refunds too, each under 
 
 test('the pass over refunds and disputes asks FileMaker about them however old the payment is, and goes on where it is away', async () => {
   await sixRefunds();
-  const made: Made[] = Object.keys(LOGS).map((id) => ({
+  const made: Made[] = Object.keys(LOGS).map((id, n) => ({
     kind: 'refund',
     id,
     payment_intent: 'pi_a',
-    amount: 1,
-    currency: 'usd',
+    // As sixRefunds records them.
+    amount: 10 * (n + 1),
+    currency: id === 're_gone' ? 'jpy' : 'usd',
     status: 'succeeded',
     created: BASE,
   }));
@@ -679,10 +714,23 @@ test('a finding whose payment lies in no window any more is looked at again by i
   const sold = old.map((id) => ({ id, created: longAgo }));
   const objects = [...old.slice(0, 24).map((id) => `cs_${id}`), 're_old'];
   const openObjects = async (limit: number) => objects.slice(0, limit);
-  const { asked, recovery } = stripe(sold);
+  const made: Made[] = [
+    {
+      kind: 'refund',
+      id: 're_old',
+      payment_intent: 'pi_old24',
+      amount: 100,
+      currency: 'usd',
+      status: 'succeeded',
+      created: longAgo,
+    },
+  ];
+  const { asked, recovery } = stripe(sold, { made });
   const pages = await collect(run('nightly', recovery, { openObjects }));
   expect(found(pages)).toEqual([]);
-  expect(sums(pages)).toEqual({ listed: 25, checked: 25, unasked: 0 });
+  // The refund is looked at beside its payment.
+  expect(sums(pages)).toEqual({ listed: 26, checked: 26, unasked: 0 });
+  expect(asked.reversals).toEqual(['re_old']);
   const closed = pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds));
   expect(closed).toEqual(expect.arrayContaining([...objects]));
   expect(asked.singly).toHaveLength(25);
@@ -762,4 +810,229 @@ test('a refund that cannot be read is a finding about its payment and keeps no o
   const pages = await collect(run('recent', { ...recovery, listRefunds }));
   expect(found(pages)).toEqual(['refund-not-recorded re_pi_b', 'unreadable-at-stripe cs_a']);
   expect(sums(pages)).toMatchObject({ listed: 2, checked: 2 });
+});
+
+/** A refund or dispute that Stripe's list brings. */
+const madeAt = (id: string, payment: string, over: Partial<Made> = {}): Made => ({
+  kind: 'refund',
+  id,
+  payment_intent: `pi_${payment}`,
+  amount: 100,
+  currency: 'usd',
+  status: 'succeeded',
+  created: BASE,
+  ...over,
+});
+/** A refund or dispute of ours, written long ago. */
+async function recordedReversal(
+  id: string,
+  payment: string,
+  over: { kind?: Made['kind']; status?: string; made?: number } = {},
+): Promise<void> {
+  const { kind = 'refund', status = 'succeeded', made = BASE } = over;
+  await database.executor.execute(
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, amount, currency, status, made_at, first_seen, updated_at)
+        values (${id}, ${kind}, ${`cs_${payment}`}, 100, 'usd', ${status}, ${new Date(made * 1_000).toISOString()}::timestamptz,
+          now() - interval '9 hours', now() - interval '9 hours')`,
+  );
+}
+/** A run that is broken off behind each of its pages in turn, and what both parts found together. */
+async function brokenOffAnywhere(pass: string, recoveryOf: () => InvoicesRecovery): Promise<void> {
+  const whole = await collect(run(pass, recoveryOf()));
+  for (let breakAfter = 1; breakAfter <= whole.length; breakAfter += 1) {
+    const seen: ReconcilePage[] = [];
+    for await (const page of run(pass, recoveryOf())) {
+      seen.push(JSON.parse(JSON.stringify(page)) as ReconcilePage);
+      if (seen.length === breakAfter) break;
+    }
+    seen.push(...(await collect(run(pass, recoveryOf(), { cursor: seen.at(-1)?.cursor }))));
+    expect([breakAfter, found(seen), sums(seen)]).toEqual([breakAfter, found(whole), sums(whole)]);
+  }
+}
+const LONG_AGO = BASE - 40 * 24 * HOUR;
+const WEEKS = { ...WINDOW, since: new Date((BASE - 15 * 24 * HOUR) * 1_000) };
+
+test('a refund or dispute whose payment lies in no window and in no record is found with its payment, by the payment’s id', async () => {
+  const sold: Sold[] = [
+    { id: 'lost', created: LONG_AGO, refunded: 100 },
+    { id: 'disputed', created: LONG_AGO, disputed: true },
+  ];
+  const made = [
+    madeAt('re_lost', 'lost'),
+    madeAt('re_foreign', 'of_an_app'),
+    madeAt('dp_lost', 'disputed', { kind: 'dispute', status: 'needs_response' }),
+  ];
+  const given = () => stripe([], { unlisted: sold, made });
+  const { asked, recovery } = given();
+  const pages = await collect(run('reversals', recovery));
+  expect(found(pages)).toEqual([
+    'dispute-not-recorded dp_lost',
+    'paid-not-recorded cs_disputed',
+    'paid-not-recorded cs_lost',
+    'refund-not-recorded re_lost',
+  ]);
+  expect(asked.strangers.sort()).toEqual(['pi_disputed', 'pi_lost', 'pi_of_an_app']);
+  // Each of the three, and the two Sessions that they led to.
+  expect(sums(pages)).toEqual({ listed: 5, checked: 5, unasked: 0 });
+  await brokenOffAnywhere('reversals', () => given().recovery);
+});
+
+test('of a payment from before recovery’s beginning only the refund is told, and an older finding about the payment stays open', async () => {
+  const made = [madeAt('re_since', 'before')];
+  const { recovery } = stripe([], { unlisted: [{ id: 'before', created: LONG_AGO, refunded: 100 }], made });
+  const pages = await collect(run('reversals', recovery, { recoverFrom: new Date((BASE - HOUR) * 1_000) }));
+  expect(found(pages)).toEqual(['refund-not-recorded re_since']);
+  expect(pages.flatMap(({ findings }) => findings.map(({ replay }) => replay?.eventId))).toEqual(['found.re_since']);
+  expect(pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds))).not.toContain('cs_before');
+});
+
+test('an older refund of unknown money costs a look once in its turn, a young one each time, and no run looks up more than its share', async () => {
+  const days = (many: number) => BASE - many * 24 * HOUR;
+  const old = Array.from({ length: 40 }, (_, n) => madeAt(`re_old${n}`, `old${n}`, { created: days(5) }));
+  const looks: string[] = [];
+  for (let turn = 0; turn < 13; turn += 1) {
+    const later = { ...WEEKS, until: new Date(WEEKS.until.getTime() + turn * 6 * HOUR * 1_000) };
+    const { asked, recovery } = stripe([], { made: [madeAt('re_young', 'young'), ...old] });
+    const pages = await collect(run('reversals', recovery, { window: later }));
+    // What was not looked up has not been checked.
+    const { listed, checked } = sums(pages);
+    expect(listed - checked).toBe(41 - asked.strangers.length);
+    looks.push(...asked.strangers.filter((id) => id !== 'pi_young'));
+    if (turn < 3) expect(asked.strangers).toContain('pi_young');
+  }
+  expect(looks.sort()).toEqual(old.map(({ payment_intent }) => payment_intent).sort());
+  const many = Array.from({ length: 230 }, (_, n) => madeAt(`re_m${n}`, `m${n}`));
+  const { asked, recovery } = stripe([], { made: many });
+  expect(sums(await collect(run('reversals', recovery)))).toMatchObject({ listed: 230, checked: 200 });
+  expect(asked.strangers).toHaveLength(200);
+});
+
+test('after a standstill of days every refund of unknown money made since the last run is looked up', async () => {
+  const standstill = { ...WINDOW, since: new Date((BASE - 25 * 24 * HOUR) * 1_000) };
+  const made = Array.from({ length: 20 }, (_, n) => madeAt(`re_${n}`, `${n}`, { created: BASE - 9 * 24 * HOUR }));
+  const { asked, recovery } = stripe([], { made });
+  await collect(run('reversals', recovery, { window: standstill }));
+  expect(asked.strangers).toHaveLength(20);
+});
+
+test('both ways: a refund of ours that Stripe’s list does not name is asked for by its id, and one that Stripe does not know is found', async () => {
+  for (const id of ['a', 'b']) await applied(id, { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  for (const [n, id] of ['re_1', 're_2', 're_3', 're_4'].entries()) await recordedReversal(id, 'a', { made: BASE + n });
+  await recordedReversal('re_ghost', 'b', { made: BASE + 2 });
+  await recordedReversal('dp_ghost', 'b', { kind: 'dispute', made: BASE - 10 });
+  await recordedReversal('re_before', 'b', { made: BASE - 2 * HOUR, status: 'failed' });
+  const made = [3, 2, 1, 0].map((n) => madeAt(`re_${n + 1}`, 'a', { created: BASE + n }));
+  const { asked, recovery } = stripe([], { made });
+  const pages = await collect(run('reversals', recovery));
+  expect(found(pages)).toEqual(['recorded-not-at-stripe dp_ghost', 'recorded-not-at-stripe re_ghost']);
+  expect(pages.flatMap(({ findings }) => findings.map(({ amount, replay }) => [amount, replay]))).toEqual([
+    [100, null],
+    [100, null],
+  ]);
+  expect(asked.reversals.sort()).toEqual(['dp_ghost', 're_ghost']);
+  await brokenOffAnywhere('reversals', () => stripe([], { made }).recovery);
+});
+
+test('a refund or dispute of ours from before the window is asked for by its id in turns while it may still change, also without its payment', async () => {
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  const old = BASE - 30 * 24 * HOUR;
+  const rows: [id: string, kind: Made['kind'], ours: string, theirs: string][] = [
+    ['re_pending', 'refund', 'pending', 'succeeded'],
+    ['re_bounced', 'refund', 'succeeded', 'failed'],
+    ['re_fine', 'refund', 'succeeded', 'succeeded'],
+    ['re_over', 'refund', 'failed', 'failed'],
+    ['dp_lost', 'dispute', 'needs_response', 'lost'],
+    ['dp_over', 'dispute', 'won', 'won'],
+  ];
+  for (const [id, kind, status] of rows) await recordedReversal(id, 'a', { kind, status, made: old });
+  await recordedReversal('re_alone', 'never-recorded', { status: 'pending', made: old });
+  const made = [
+    ...rows.map(([id, kind, , status]) => madeAt(id, 'a', { kind, status, created: old })),
+    madeAt('re_alone', 'never-recorded', { status: 'failed', created: old }),
+  ];
+  const asks: string[] = [];
+  const differs: string[] = [];
+  for (let turn = 0; turn < 29; turn += 1) {
+    const { asked, recovery } = stripe([], { made });
+    const until = new Date(WEEKS.until.getTime() + turn * 6 * HOUR * 1_000);
+    const pages = await collect(run('reversals', recovery, { window: { ...WEEKS, until } }));
+    asks.push(...asked.reversals);
+    differs.push(...found(pages));
+  }
+  expect([...new Set(asks)].sort()).toEqual(['dp_lost', 're_alone', 're_bounced', 're_fine', 're_pending']);
+  const count = (id: string): number => asks.filter((one) => one === id).length;
+  // Once in five looks what is under way, once in twenty-nine what has succeeded.
+  for (const id of ['dp_lost', 're_alone', 're_pending']) expect([5, 6]).toContain(count(id));
+  expect([count('re_bounced'), count('re_fine')]).toEqual([1, 1]);
+  expect([...new Set(differs)].sort()).toEqual([
+    'dispute-not-recorded dp_lost',
+    'refund-not-recorded re_alone',
+    'refund-not-recorded re_bounced',
+    'refund-not-recorded re_pending',
+  ]);
+});
+
+test('an open finding about a refund that no record has is looked at again by the refund’s id', async () => {
+  const openObjects = async () => ['re_withdrawn', 're_gone', 'dp_gone'];
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  const made = [madeAt('re_withdrawn', 'a', { status: 'canceled', created: LONG_AGO })];
+  const { asked, recovery } = stripe([], { made });
+  const pages = await collect(run('nightly', recovery, { openObjects }));
+  expect(found(pages)).toEqual([]);
+  expect(asked.reversals.sort()).toEqual(['dp_gone', 're_gone', 're_withdrawn']);
+  const closes = pages
+    .flatMap(({ compared }) => compared)
+    .filter(({ classes }) => classes.includes('refund-not-recorded'));
+  expect(closes.flatMap(({ objectIds }) => objectIds).sort()).toEqual(['dp_gone', 're_gone', 're_withdrawn']);
+});
+
+test('a refund of ours that a payment’s own list at Stripe does not name is found, and only that list closes it', async () => {
+  await applied('a');
+  await recordedReversal('re_ghost', 'a');
+  const pages = await collect(run('recent', stripe([{ id: 'a' }]).recovery));
+  expect(found(pages)).toEqual(['recorded-not-at-stripe re_ghost']);
+  // The sums agree again, and nobody has looked for this one.
+  const agreeing = await collect(run('recent', stripe([{ id: 'a', refunded: 100 }]).recovery));
+  expect(found(agreeing)).toEqual([]);
+  const closes = agreeing.flatMap(({ compared }) => compared).filter(({ objectIds }) => objectIds.includes('re_ghost'));
+  expect(closes.map(({ classes }) => classes.includes('recorded-not-at-stripe'))).toEqual([false]);
+});
+
+test('a refund that is recorded with other money than Stripe gave back is found, by each pass that reads it', async () => {
+  for (const id of ['a', 'b']) await applied(id);
+  await recordedReversal('re_a', 'a');
+  await recordedReversal('re_b', 'b');
+  const made = [madeAt('re_a', 'a', { amount: 250 }), madeAt('re_b', 'b', { currency: 'jpy' })];
+  const sold = [
+    { id: 'a', refunded: 250 },
+    { id: 'b', refunded: 100 },
+  ];
+  const told = (pages: readonly ReconcilePage[]) =>
+    sorted(pages).map((one) => [one.class, one.objectId, one.amount, one.currency, one.replay]);
+  const ofAmount = ['amount-differs', 're_a', 150, 'usd', null];
+  expect(told(await collect(run('recent', stripe(sold, { made }).recovery)))).toEqual([ofAmount]);
+  expect(told(await collect(run('reversals', stripe([], { made }).recovery)))).toEqual([
+    ofAmount,
+    ['currency-differs', 're_b', 100, 'jpy', null],
+  ]);
+});
+
+test('many refunds of one second are each looked for once, also when the run is broken off among them, and no run looks for more than its share', async () => {
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  const names = Array.from({ length: 45 }, (_, n) => `re_ghost${n}`);
+  for (const id of names) await recordedReversal(id, 'a');
+  const { asked, recovery } = stripe([]);
+  expect(found(await collect(run('reversals', recovery)))).toEqual(
+    names.map((id) => `recorded-not-at-stripe ${id}`).sort(),
+  );
+  expect(asked.reversals.sort()).toEqual(names.toSorted());
+  await brokenOffAnywhere('reversals', () => stripe([]).recovery);
+  await database.executor.execute(
+    sql`insert into flow_invoices.reversals (id, kind, checkout_session_id, amount, currency, status, made_at, updated_at)
+        select 're_more' || n, 'refund', 'cs_a', 100, 'usd', 'succeeded', ${new Date((BASE + 1) * 1_000).toISOString()}::timestamptz,
+          now() - interval '9 hours' from generate_series(1, 490) n`,
+  );
+  const many = stripe([]);
+  await collect(run('reversals', many.recovery));
+  expect(many.asked.reversals).toHaveLength(500);
 });

@@ -31,6 +31,10 @@ interface RecordedRow {
 const OTHERS_MAX = 20;
 const textArray = (values: readonly string[]): SQL => sql`${sql.param(values)}::text[]`;
 
+/** Whether the object with this id has its turn in this look: once in `turns`. */
+const isTurn = (id: SQL, turn: number, turns: number): SQL =>
+  sql`(hashtextextended(${id}, 0) & 1048575) % ${turns}::integer = ${turn}::bigint % ${turns}::integer`;
+
 const paymentColumns = sql`p.status, p.parked_code, p.invoice_id, p.amount_total, p.currency, p.paid_at, p.first_seen, p.session_created_at`;
 
 type PaymentColumns = Omit<RecordedRow, 'reversals' | 'others' | 'fresh'>;
@@ -116,6 +120,76 @@ export async function readReversals(
   };
 }
 
+/** A place among our refunds and disputes, in the order of their making. */
+export interface MadePlace extends Place {
+  kind: 'refund' | 'dispute';
+}
+
+const madePlace = sql`to_char(coalesce(r.made_at, r.first_seen) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "bornAt", r.id, r.kind`;
+/** The key belongs to one mode, and a payment that is not recorded says nothing about its own. */
+const ofMode = (livemode: boolean): SQL =>
+  sql`coalesce((select p.livemode from flow_invoices.payments p where p.checkout_session_id = r.checkout_session_id), ${livemode}) = ${livemode}`;
+
+/** Refunds, or disputes, of ours that were made after `after` and not after `upTo`, without the ones named; as `readUnlisted`. */
+export function readUnlistedReversals(
+  executor: Executor,
+  range: {
+    kind: 'refund' | 'dispute';
+    after: Date;
+    upTo: Date;
+    named: readonly string[];
+    behind: Place | undefined;
+    livemode: boolean;
+    limit: number;
+  },
+): Promise<MadePlace[]> {
+  const behind = range.behind ?? { bornAt: range.after.toISOString(), id: '' };
+  return rows<MadePlace>(
+    executor,
+    sql`select ${madePlace} from flow_invoices.reversals r
+        where r.kind = ${range.kind} and r.made_at > ${range.after.toISOString()}::timestamptz
+          and coalesce(r.made_at, r.first_seen) <= ${range.upTo.toISOString()}::timestamptz
+          and (coalesce(r.made_at, r.first_seen), r.id) > (${behind.bornAt}::timestamptz, ${behind.id})
+          and not r.id = any(${textArray(range.named)}) and ${ofMode(range.livemode)}
+        order by coalesce(r.made_at, r.first_seen), r.id limit ${range.limit}`,
+  );
+}
+
+/**
+ * Refunds and disputes of ours that were made before a window and may still change, the oldest first: what is under way once in
+ * `turns` looks; a refund of the last 60 days, which can still fail, once in `olderTurns`. Which turn it is, the caller says.
+ */
+export function readOlderReversals(
+  executor: Executor,
+  look: {
+    before: Date;
+    refundsUnderWay: readonly string[];
+    disputesEnded: readonly string[];
+    turn: number;
+    turns: number;
+    olderTurns: number;
+    behind: Place | undefined;
+    livemode: boolean;
+    limit: number;
+  },
+): Promise<MadePlace[]> {
+  const before = sql`${look.before.toISOString()}::timestamptz`;
+  const behind = look.behind ?? { bornAt: '-infinity', id: '' };
+  return rows<MadePlace>(
+    executor,
+    sql`select ${madePlace} from flow_invoices.reversals r
+        where coalesce(r.made_at, r.first_seen) < ${before}
+          and (coalesce(r.made_at, r.first_seen), r.id) > (${behind.bornAt}::timestamptz, ${behind.id})
+          and ((${isTurn(sql`r.id`, look.turn, look.turns)}
+              and ((r.kind = 'refund' and r.status = any(${textArray(look.refundsUnderWay)}))
+                or (r.kind = 'dispute' and not r.status = any(${textArray(look.disputesEnded)}))))
+            or (${isTurn(sql`r.id`, look.turn, look.olderTurns)}
+              and r.kind = 'refund' and r.status = 'succeeded' and coalesce(r.made_at, r.first_seen) > ${before} - interval '60 days'))
+          and ${ofMode(look.livemode)}
+        order by coalesce(r.made_at, r.first_seen), r.id limit ${look.limit}`,
+  );
+}
+
 /** A place among our payments, in the order of their Sessions' birth. */
 export interface Place {
   /** ISO 8601. */
@@ -167,8 +241,7 @@ export function readPending(
   },
 ): Promise<Place[]> {
   const until = sql`${look.until.toISOString()}::timestamptz`;
-  const isTurn = (turns: number): SQL =>
-    sql`(hashtextextended(checkout_session_id, 0) & 1048575) % ${turns}::integer = ${look.turn}::bigint % ${turns}::integer`;
+  const isPaymentsTurn = (turns: number): SQL => isTurn(sql`checkout_session_id`, look.turn, turns);
   const behind = look.behind ?? { bornAt: '-infinity', id: '' };
   return rows<Place>(
     executor,
@@ -177,8 +250,8 @@ export function readPending(
         where status = 'pending' and livemode = ${look.livemode} and session_created_at < ${until}
           and (session_created_at, checkout_session_id) > (${behind.bornAt}::timestamptz, ${behind.id})
           and (session_created_at > ${until} - interval '1 hour'
-            or (session_created_at > ${until} - interval '1 day' and ${isTurn(look.turns)})
-            or (session_created_at <= ${until} - interval '1 day' and ${isTurn(look.olderTurns)}))
+            or (session_created_at > ${until} - interval '1 day' and ${isPaymentsTurn(look.turns)})
+            or (session_created_at <= ${until} - interval '1 day' and ${isPaymentsTurn(look.olderTurns)}))
         order by session_created_at, checkout_session_id limit ${look.limit}`,
   );
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, type Database } from '@bridge/database';
@@ -134,13 +134,23 @@ test('prove: the verdict first, from several ids; exit 0 when all is well, 1 whe
   for (const text of [html, json.out, page.out]) expect(text).not.toContain('customer@example.com');
 });
 
+test('status: the money that waits, by currency and by what it waits for', async () => {
+  const { code, out } = await bridge('status');
+  expect([code, out]).toEqual([1, expect.stringMatching(/Money +7,200\.00 USD waiting for you \(1 payment\)/)]);
+  const { figures } = z
+    .object({ figures: z.object({ money: z.array(z.unknown()) }) })
+    .parse(JSON.parse((await bridge('status --json')).out));
+  expect(figures.money).toEqual([{ place: 'for-you', currency: 'usd', count: 1, amount: 720_000 }]);
+});
+
 test('prove: an id that is nowhere says where it was looked for and ends with 1', async () => {
   const { code, out } = await bridge('prove cs_nowhere');
   expect(code).toBe(1);
   expect(out).toContain('Found nowhere: cs_nowhere');
   expect(out).toContain('events of the inbox');
   expect(JSON.parse((await bridge('prove cs_nowhere --json')).out)).toMatchObject({ found: false, meaning: null });
-  expect((await bridge('prove')).code).toBe(2);
+  for (const words of [['prove'], ['prove', ''], ['prove', ' ']])
+    expect((await runBridge(words, { DATABASE_URL: url })).code).toBe(2);
 });
 
 test('close: yesterday by default, the same bytes when it is shown again, a chain that checks, a report that agrees', async () => {
@@ -209,6 +219,34 @@ test('close: yesterday by default, the same bytes when it is shown again, a chai
     `${YESTERDAY},${YESTERDAY},yes,${YESTERDAY} 12:00:00,invoices,payment,Invoice 18632,cs_2,cs_2,7200.00,USD,waits for a person,18632 pi_2 ch_2`,
   );
   expect((await bridge('report')).out).toMatch(/Total/);
+  // A dash is standard output: the document alone, and no file of that name.
+  expect((await bridge(`report --since ${YESTERDAY} --csv -`)).out).toBe(csv.join('\r\n'));
+  expect((await bridge('close --html -')).out).toBe(html);
+  expect(existsSync(join(folder, '-'))).toBe(false);
+});
+
+test('close: a day that was changed behind the bridge’s back is never shown as if it were what was closed', async () => {
+  await bridge('close');
+  const change = (from: string, to: string) =>
+    database.transaction(async (tx) => {
+      await tx.execute(sql`set local session_replication_role = replica`);
+      await tx.execute(sql`update operations.days set contents = replace(contents, ${from}, ${to})`);
+    });
+  await change('738000', '638000');
+  try {
+    const shown = await bridge('close');
+    expect([shown.code, shown.out.split('\n')[0]]).toEqual([
+      1,
+      `${YESTERDAY} is not as it was closed. Its contents are not what was closed. See: ./bridge close --verify`,
+    ]);
+    const page = await bridge('close --html changed.html');
+    expect([page.code, page.err]).toEqual([1, expect.stringContaining('no page is made of it')]);
+    expect(existsSync(join(folder, 'changed.html'))).toBe(false);
+    expect((await bridge('close --verify')).code).toBe(1);
+  } finally {
+    await change('638000', '738000');
+  }
+  expect((await bridge('close')).out).toContain('was closed before; shown as it was.');
 });
 
 test('what is typed wrongly is wrong usage, and a day that is not over is refused', async () => {

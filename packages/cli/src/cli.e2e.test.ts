@@ -68,9 +68,19 @@ const statusSchema = z.strictObject({
             reasonCode: z.string(),
             reason: z.string(),
             since: iso,
+            objectId: z.string().nullable(),
+            money: z.strictObject({ amount: z.number(), currency: z.string() }).nullable(),
           }),
         ),
       }),
+      money: z.array(
+        z.strictObject({
+          place: z.enum(['for-you', 'on-the-way', 'being-checked', 'found']),
+          currency: z.string(),
+          count: z.int(),
+          amount: z.number(),
+        }),
+      ),
       overdue: z.strictObject({
         unknown: z.int(),
         checkFirst: z.int(),
@@ -228,7 +238,7 @@ async function park(): Promise<{ effect: string; event: string }> {
     title: 'Mark invoice 18637 paid',
     target: { contract: 'kit', probe: null, log: { layout: 'l', keyField: 'k', stateField: 's', resultField: 'r' } },
     body: '{"email":"customer@example.com"}',
-    subject: { checkoutSessionId: 'cs_1' },
+    subject: { checkoutSessionId: 'cs_1', amount: 18_000, currency: 'usd' },
     origin: 'webhook',
     checkFirst: false,
     parked: { reasonCode: 'second-payment', reason: `paid already ${'very '.repeat(40)}long ago` },
@@ -282,7 +292,12 @@ describe('on a migrated database', () => {
     const { effect } = await park();
     const status = await bridge('status');
     expect(status.code).toBe(1);
-    expect(status.out).toContain('Mark invoice 18637 paid: paid already');
+    expect(status.out).toContain('Mark invoice 18637 paid, 180.00 USD: paid already');
+    const { figures } = statusSchema.parse(JSON.parse((await bridge('status --json')).out));
+    expect(figures?.parked.newest.find(({ kind }) => kind === 'effect')?.money).toEqual({
+      amount: 18_000,
+      currency: 'usd',
+    });
     expect(status.out).toContain(`./bridge effects show ${effect}`);
     expect(status.out).toContain('./bridge replay cs_2 --invoice … --dry-run');
     const effects = await bridge('effects list --state parked --json');
@@ -297,7 +312,7 @@ describe('on a migrated database', () => {
     // Where no terminal listens a table cuts nothing short.
     for (const { out } of texts) expect(out).not.toContain('…');
     expect(texts.map(({ out }) => out.split('\n')[0])).toEqual([
-      expect.stringMatching(/^Id +State +What +Tries +Planned \(UTC\) +Why$/),
+      expect.stringMatching(/^Id +State +What +Money +Tries +Planned \(UTC\) +Why$/),
       expect.stringMatching(/^Id +State +Event +Type +From +Received \(UTC\) +Why$/),
     ]);
   });
@@ -373,6 +388,8 @@ describe('on a migrated database', () => {
       expect(out).not.toContain('customer@example.com');
     }
     expect(await bridge(`events show ${event} --body`)).toMatchObject({ code: 0, out: body, err: '' });
+    // What status leads to must not end here: the payment is given its invoice.
+    expect((await bridge(`events show ${event}`)).out).toContain('Next: ./bridge replay cs_2 --invoice … --dry-run');
     const withBody = eventSchema.parse(JSON.parse((await bridge('events show evt_1 --body --json')).out));
     expect(withBody.body).toEqual({ encoding: 'utf8', text: body });
     await database.executor.execute(sql`update inbox.events set body = '\\xff00'::bytea`);
@@ -404,7 +421,26 @@ describe('on a migrated database', () => {
     expect((await bridge('status')).out).toContain('./bridge resume flow invoices --why "…"');
     expect((await bridge('resume flow invoices --why done')).code).toBe(0);
     expect((await bridge('resume flow invoices --why done')).code).toBe(1);
-    expect((await bridge('pause everything --why x')).code).toBe(2);
+    for (const line of ['pause everything', 'pause flow nope', 'resume flow nope'])
+      expect([line, (await bridge(`${line} --why x`)).code]).toEqual([line, 2]);
+  });
+
+  test('what stopped a flow that this build does not have can still be lifted, once', async () => {
+    await database.executor.execute(
+      sql`insert into gates.closures (scope, kind, cause, detail, by) values ('flow:older', 'pause', 'PAUSED', 'x', 'ada')`,
+    );
+    expect((await bridge('resume flow older --why gone')).code).toBe(0);
+    expect((await bridge('resume flow older --why gone')).code).toBe(2);
+  });
+
+  test('a stray event of the other mode is told, and nobody is called for it', async () => {
+    await database.executor.execute(
+      sql`insert into inbox.events (source, peer, event_id, event_type, livemode, state, reason_code, finished_at, body)
+          values ('webhook', 'stripe', 'evt_test', 'checkout.session.completed', false, 'ignored', 'OTHER_LIVEMODE', clock_timestamp(), '{}')`,
+    );
+    const { code, out } = await bridge('status');
+    expect([code, out]).toEqual([0, expect.stringContaining('1 event of the other mode came in the last 24 hours')]);
+    expect(out).toContain('Nothing waits for you.');
   });
 
   test('user add takes the password from standard input and never shows it', async () => {

@@ -447,6 +447,16 @@ const PLANTS: readonly (readonly [code: string, plant: Plant, besides?: string[]
       },
     },
   ],
+  [
+    'SIGNATURES_REFUSED',
+    {
+      before: async () => {
+        cleanups.push(() => execute(sql`delete from inbox.rejections`));
+        const inbox = createInbox(database);
+        for (let n = 0; n < 3; n += 1) await inbox.recordRejection({ reason: 'SIGNATURE_WRONG', bytes: 9 });
+      },
+    },
+  ],
   ['SCHEDULES_MISSING', { env: () => ({ QUEUE_PREFIX: 'other' }) }],
   [
     'SCHEDULE_STUCK',

@@ -89,6 +89,27 @@ test('findings are listed with the value in each book and their money, shown, an
   expect((await bridge('findings', 'show', '99')).code).toBe(1);
 }, 300_000);
 
+test('an open finding says when it is looked at next, and one that is closed says nothing of it', async () => {
+  await plant();
+  const { rows } = await database.executor.execute<{ id: string }>(
+    sql`insert into reconciliation.runs (flow, pass, asked_by, mode, since, until, wanted_at)
+        values ('invoices', 'recent', 'schedule', 'act', '2026-11-01', '2026-11-02', now() + interval '3 hours')
+        returning id::text as id`,
+  );
+  await database.executor.execute(sql`update reconciliation.findings set last_run = ${rows[0]?.id ?? ''}::bigint`);
+  const shown = await bridge('findings', 'show', '1');
+  expect(shown.out).toMatch(/Next look\s+\d{4}-\d\d-\d\d \d\d:\d\d, by reconcile-invoices-recent/);
+  const { nextLook } = JSON.parse((await bridge('findings', 'show', '1', '--json')).out) as {
+    nextLook: { when: { at: string } };
+  };
+  // An hour after the clock's last look, which is three hours ahead.
+  expect(Date.parse(nextLook.when.at) - Date.now()).toBeGreaterThan(3.5 * 3_600_000);
+  await database.executor.execute(
+    sql`update reconciliation.findings set state = 'fixed', fixed_how = 'replayed', fixed_at = now()`,
+  );
+  expect((await bridge('findings', 'show', '1')).out).not.toContain('Next look');
+}, 300_000);
+
 test('reconcile says what is wrong with the way it was typed, and that nobody is there to do it', async () => {
   const unknown = await bridge('reconcile', 'bokings');
   expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('There are: invoices')]);

@@ -10,6 +10,8 @@ export interface Output {
   tableWidth: number;
   /** Local time of the configured zone: 2026-11-22 23:44. */
   time(date: Date): string;
+  /** The same with its seconds: 2026-11-22 23:44:05. */
+  moment(date: Date): string;
   /** `UTC`, `America/Chicago`: for headings of time columns. */
   timeZone: string;
   dress(tone: Tone, text: string): string;
@@ -32,17 +34,16 @@ const STYLES = {
 /** Colours only where a terminal listens and NO_COLOR is not set; `styleText` asks the stream for both. */
 export function createOutput(options: { timeZone: string; stream?: NodeJS.WriteStream }): Output {
   const stream = options.stream ?? process.stdout;
-  const format = new Intl.DateTimeFormat('sv-SE', {
-    timeZone: options.timeZone,
-    dateStyle: 'short',
-    timeStyle: 'short',
-  });
+  const { timeZone } = options;
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  const withSeconds = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
   const columns = stream.isTTY ? Math.max(WIDTH_MIN, stream.columns) : undefined;
   return {
     width: Math.min(WIDTH_MAX, columns ?? WIDTH_MAX),
     tableWidth: columns === undefined ? UNCUT : Math.min(TABLE_WIDTH_MAX, columns),
-    timeZone: options.timeZone,
+    timeZone,
     time: (date) => format.format(date),
+    moment: (date) => withSeconds.format(date),
     dress: (tone, text) => styleText([...STYLES[tone]], text, { stream }),
   };
 }

@@ -185,11 +185,17 @@ function nextSteps({ plan, items }: Shown, output: Output): string[] {
       why: outcomeReason,
       steps: [{ sentence: 'It waits for you:', command: `./bridge prove ${objectId}` }],
     }));
+  const standing = items
+    .filter(({ outcomeCode }) => outcomeCode === 'BEHIND_IN_LANE')
+    .map(({ objectId, outcomeReason }) => ({
+      why: outcomeReason,
+      steps: [{ sentence: 'See what holds it:', command: `./bridge prove ${objectId}` }],
+    }));
   // In full: the table cuts what does not fit.
   const changes = items
     .filter(({ verdict, outcome }) => outcome === null && (verdict === 'changes-invoice' || verdict === 'by-hand'))
     .map(({ reason }) => ({ why: reason, steps: [] as NextStep[] }));
-  return [...stuck, ...parked, ...changes]
+  return [...stuck, ...parked, ...standing, ...changes]
     .slice(0, NEXT_STEPS_FOR_MAX)
     .flatMap(({ why, steps }) => [
       ...(why === null ? [] : [wrap(`${why}.`, output.width, '')]),

@@ -6,6 +6,7 @@ const plain = (width: number): Output => ({
   tableWidth: width,
   timeZone: 'UTC',
   time: (date) => date.toISOString(),
+  moment: (date) => date.toISOString(),
   dress: (_tone, text) => text,
 });
 

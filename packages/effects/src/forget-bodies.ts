@@ -22,6 +22,10 @@ export interface TracedEffect {
   checkoutSessionId: string | null;
   /** Its body or the peer's answer is still there. */
   holdsBody: boolean;
+  /** Body and the peer's answer as text, as far as they are there. */
+  documents: string[];
+  /** It is about one of the objects, or has one of the needles in its body. False: it only has the piece in it. */
+  named: boolean;
 }
 
 /**
@@ -30,25 +34,47 @@ export interface TracedEffect {
  */
 export async function traceEffects(
   database: Database,
-  traces: { needles: readonly string[]; objectIds: readonly string[] },
+  traces: {
+    needles: readonly string[];
+    objectIds: readonly string[];
+    /** In small letters: rows with it anywhere in their body or answer are told too, as not `named`. */
+    piece?: string;
+  },
   page: { after: string; limit: number },
 ): Promise<{ found: TracedEffect[]; last?: string }> {
-  const row = await oneRow<{ last: string | null; found: TracedEffect[] | null }>(
+  const piece = traces.piece ?? '';
+  const row = await oneRow<{
+    last: string | null;
+    found: (Omit<TracedEffect, 'documents'> & { body: string | null; answer: string | null })[] | null;
+  }>(
     database.executor,
     sql`with page as (
-          select id, title, state, subject, body, result from effects.effects
-          where id > ${page.after}::bigint order by id limit ${page.limit})
-        select (select max(id)::text from page) as last,
-          (select json_agg(json_build_object('id', id::text, 'title', title, 'state', state,
-              'checkoutSessionId', subject ->> 'checkoutSessionId', 'holdsBody', ${holdsBody}) order by id)
-           from page
-           where exists (select 1 from unnest(${sql.param(ID_FIELDS)}::text[]) as f (field)
+          select id, title, state, subject, body, result, lower(encode(body, 'escape')) as words from effects.effects
+          where id > ${page.after}::bigint order by id limit ${page.limit}),
+        judged as (
+          select *, exists (select 1 from unnest(${sql.param(ID_FIELDS)}::text[]) as f (field)
                 where subject ->> f.field = any(${sql.param(traces.objectIds)}::text[]))
              or exists (select 1 from unnest(${sql.param(traces.needles)}::text[]) as t (needle)
-                where strpos(lower(encode(body, 'escape')), t.needle) > 0)) as found`,
+                where strpos(words, t.needle) > 0) as named
+          from page)
+        select (select max(id)::text from page) as last,
+          (select json_agg(json_build_object('id', id::text, 'title', title, 'state', state, 'named', named,
+              'checkoutSessionId', subject ->> 'checkoutSessionId', 'holdsBody', ${holdsBody},
+              'body', encode(body, 'base64'), 'answer', result::text) order by id)
+           from judged
+           where named or (${piece} <> '' and strpos(concat(words, ' ', lower(result::text)), ${piece}) > 0)) as found`,
   );
   const last = row?.last ?? undefined;
-  return { found: row?.found ?? [], ...(last === undefined ? {} : { last }) };
+  return {
+    found: (row?.found ?? []).map(({ body, answer, ...rest }) => ({
+      ...rest,
+      documents: [
+        ...(body === null ? [] : [Buffer.from(body, 'base64').toString('utf8')]),
+        ...(answer === null ? [] : [answer]),
+      ],
+    })),
+    ...(last === undefined ? {} : { last }),
+  };
 }
 
 /**

@@ -6,6 +6,8 @@ import type { EventState } from './event';
 export interface Traces {
   texts: readonly string[];
   objectIds: readonly string[];
+  /** In small letters: rows whose body has it anywhere are told too, as not `named`; the caller looks at them closely. */
+  piece?: string;
 }
 
 /** An event about a customer who wants to be forgotten. */
@@ -15,6 +17,8 @@ export interface TracedEvent {
   state: EventState;
   /** Null: erased already. */
   body: Buffer | null;
+  /** It is about one of the objects, or has one of the texts as a whole string. False: it only has the piece in it. */
+  named: boolean;
 }
 
 /**
@@ -40,17 +44,22 @@ export async function traceEvents(
 ): Promise<{ found: TracedEvent[]; last?: string }> {
   const row = await oneRow<{
     last: string | null;
-    found: { id: string; event_id: string; state: EventState; body: string | null }[] | null;
+    found: { id: string; event_id: string; state: EventState; body: string | null; named: boolean }[] | null;
   }>(
     database.executor,
     sql`with page as (
-          select id, event_id, state, object_id, body from inbox.events where id > ${page.after}::bigint order by id limit ${page.limit})
+          select id, event_id, state, object_id, body, lower(encode(body, 'escape')) as words
+          from inbox.events where id > ${page.after}::bigint order by id limit ${page.limit}),
+        judged as (
+          select *, coalesce(object_id = any(${sql.param(traces.objectIds)}::text[]), false)
+            or exists (select 1 from unnest(${sql.param(traces.texts.map(needleOf))}::text[]) as t (needle)
+                where strpos(words, t.needle) > 0) as named
+          from page)
         select (select max(id)::text from page) as last,
-          (select json_agg(json_build_object('id', id::text, 'event_id', event_id, 'state', state, 'body', encode(body, 'base64')) order by id)
-           from page
-           where object_id = any(${sql.param(traces.objectIds)}::text[])
-             or exists (select 1 from unnest(${sql.param(traces.texts.map(needleOf))}::text[]) as t (needle)
-                where strpos(lower(encode(body, 'escape')), t.needle) > 0)) as found`,
+          (select json_agg(json_build_object('id', id::text, 'event_id', event_id, 'state', state, 'named', named,
+              'body', encode(body, 'base64')) order by id)
+           from judged
+           where named or (${traces.piece ?? ''} <> '' and strpos(words, ${traces.piece ?? ''}) > 0)) as found`,
   );
   const last = row?.last ?? undefined;
   return {

@@ -47,6 +47,7 @@ export {
 export type { Correction, CurrencyFigures, DayContents, Figure, OpenPayment, Standing } from './days/day-contents';
 export { dayLetter, dayPage, dayText } from './days/day-letter';
 export { type DayMail, type LetterSender, listDayMails, type MailEnding, sendDayMails } from './days/day-mails';
+export { brokenSeal } from './days/day-seal';
 export type { ClosedDay } from './days/day-store';
 export { daySentence, isDayFine } from './days/describe-day';
 export type { RecordingFlow } from './days/gather-day';
@@ -72,6 +73,7 @@ export {
 } from './filemaker-check/check-filemaker';
 export { type FileMakerSessions, listFileMakerSessions } from './filemaker-sessions/filemaker-sessions';
 export { createSessionOpener, sessionTokenKeys } from './filemaker-sessions/session-opener';
+export { type NextLook, readNextLook } from './findings/next-look';
 export {
   acceptFinding,
   askReconcile,
@@ -196,7 +198,8 @@ export { readEventBody, type ShownEffect, type ShownEvent, showEffect, showEvent
 export { listScheduleRuns, recordScheduleSuccess } from './status/schedule-runs';
 export { readStatus, type Status } from './status/status';
 export type { ParkedItem, StatusFigures } from './status/status-figures';
-export { holdSentence, type StatusLine, spell, topLines } from './status/status-lines';
+export { holdSentence, passWords, type StatusLine, spell, topLines } from './status/status-lines';
+export { type MoneyPlace, type MoneyTold, tellMoney, type WaitingMoney } from './status/waiting-money';
 export {
   type EffectDetails,
   type EventDetails,
@@ -206,12 +209,11 @@ export {
   readParked,
 } from './tables/read-engine-tables';
 export {
-  type MoneyAtRisk,
   type OverdueEffect,
   type OverdueEffects,
-  readMoneyAtRisk,
   readStripeTransactions,
 } from './tables/read-figures';
+export { type CountedMoney, type MoneyAtRisk, readMoneyAtRisk } from './tables/read-money';
 export { isWorkerThere, type LivingProcess, type SessionCensus, type SessionRow } from './tables/read-processes';
 export type { FinishedPass, OpenFindings, RecoveryFigures } from './tables/read-recovery-tables';
 export { itemsUnderWay, readReplayBodies } from './tables/read-replay-tables';

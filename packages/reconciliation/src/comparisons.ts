@@ -34,6 +34,7 @@ export async function recordComparison(database: Database, comparison: Omit<Comp
   });
 }
 
+/** Last night's report; undefined before the first. */
 export async function readLatestComparison(database: Database): Promise<Comparison | undefined> {
   const row = await oneRow<{
     at: string;

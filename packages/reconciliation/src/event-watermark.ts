@@ -20,6 +20,7 @@ export interface EventWatermark {
   missed: { from: Date; until: Date; seenAt: Date } | null;
 }
 
+/** How far Stripe's list of events has been read, for whoever fetches it. Rejects with the database's errors only. */
 export interface EventWatermarks {
   /** Undefined before the first fetch. */
   read(): Promise<EventWatermark | undefined>;
@@ -27,6 +28,7 @@ export interface EventWatermarks {
   advance(tx: Executor, to: { reachedAt: Date; delivery: EventDelivery }): Promise<void>;
   /** A fetch came to its end. Returns its number. */
   finish(delivery: EventDelivery): Promise<string>;
+  /** A fetch did not come to its end. `message`: for people, without customer data. */
   fail(delivery: EventDelivery, failure: { code: string; message: string }): Promise<void>;
   /** Events made in this time cannot be listed any more. */
   noteMissed(delivery: EventDelivery, missed: { from: Date; until: Date }): Promise<void>;
@@ -49,6 +51,7 @@ interface Row {
   missed_seen_at: string | null;
 }
 
+/** The same for those who only look. Undefined before the first fetch. */
 export async function readEventWatermark(executor: Executor): Promise<EventWatermark | undefined> {
   const row = await oneRow<Row>(
     executor,
@@ -72,6 +75,7 @@ export async function readEventWatermark(executor: Executor): Promise<EventWater
   };
 }
 
+/** The one watermark of this installation: Stripe's list of events. */
 export function createEventWatermarks(database: Database): EventWatermarks {
   const { executor } = database;
   return {

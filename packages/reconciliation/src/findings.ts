@@ -6,6 +6,7 @@ import { type ClaimedRun, heldRun, RunClaimLostError } from './runs';
 
 /** open: the books differ. fixed: they did, and do not any more. accepted: a person has said that it may stay so. */
 export type FindingState = 'open' | 'fixed' | 'accepted';
+/** All of them, in the order in which people look: for arguments of commands. */
 export const FINDING_STATES = ['open', 'fixed', 'accepted'] as const satisfies FindingState[];
 
 /** A difference between two books as it is stored. Holds ids and amounts, no customer data. */
@@ -40,7 +41,10 @@ export interface StoredFinding {
   acceptedAt: Date | null;
 }
 
-/** What a page of a run led to. */
+/**
+ * What a page of a run led to, as its pass yielded it (`ReconcilePage` of `@bridge/flow` says what each field means), beside
+ * the questions that it cost. Its `cursor` is JSON of the flow's own. Counts are of objects.
+ */
 export interface PageCommit {
   findings: readonly Finding[];
   compared: readonly Compared[];
@@ -53,6 +57,7 @@ export interface PageCommit {
   filemakerFinds: number;
 }
 
+/** What storing a page has changed: findings that are new, and open ones that are right by now. */
 export interface CommittedPage {
   opened: number;
   fixed: number;
@@ -60,6 +65,7 @@ export interface CommittedPage {
   recorded: { id: string; eventId: string }[];
 }
 
+/** Open findings of one class in one currency (lower case, as Stripe writes it). */
 export interface FindingTotal {
   class: string;
   currency: string;
@@ -71,6 +77,7 @@ export interface FindingTotal {
   replayableAmount: number;
 }
 
+/** Which findings to list: all that are given must fit. `limit`: rows, the newest first. */
 export interface FindingFilter {
   flow?: string;
   state?: FindingState;
@@ -81,8 +88,11 @@ export interface FindingFilter {
   limit: number;
 }
 
+/** Findings for people. All methods reject with the database's errors only. */
 export interface Findings {
+  /** Undefined: there is none, or `id` is no number. */
   find(id: string, within?: Executor): Promise<StoredFinding | undefined>;
+  /** The newest first. */
   list(filter: FindingFilter): Promise<StoredFinding[]>;
   /** Open findings by class and currency; those seen last by a run, when it is given. */
   totals(filter: { run?: string; flow?: string }): Promise<FindingTotal[]>;
@@ -205,6 +215,9 @@ async function storeFindings(tx: Executor, run: ClaimedRun, findings: PageCommit
     and a.stripe_value is not distinct from g.stripe_value and a.recorded_value is not distinct from g.recorded_value
     and (a.filemaker_value is null or g.filemaker_value is null or a.filemaker_value = g.filemaker_value)
     and a.amount = g.amount and a.currency = g.currency`;
+  // Another run may have looked before the replay recorded it, and writes its page only now.
+  const isJustRepaired = sql`z.flow = ${run.flow} and z.class = g.class and z.object_id = g.object_id and z.state = 'fixed'
+    and z.fixed_run is null and z.fixed_at > clock_timestamp() - interval '10 minutes'`;
   const asRows = sql`jsonb_to_recordset(${given}::jsonb) as g (class text, object_id text, stripe_value text, recorded_value text,
     filemaker_value text, amount bigint, currency text, message text, replay jsonb, before_start boolean)`;
   await changed(
@@ -219,6 +232,7 @@ async function storeFindings(tx: Executor, run: ClaimedRun, findings: PageCommit
         select ${run.flow}, g.class, g.object_id, g.stripe_value, g.recorded_value, g.filemaker_value, g.amount,
           g.currency, g.message, nullif(g.replay, 'null'::jsonb), g.before_start, ${run.id}::bigint, ${run.id}::bigint
         from ${asRows} where not exists (select 1 from reconciliation.findings a where ${isAccepted})
+          and not exists (select 1 from reconciliation.findings z where ${isJustRepaired})
         on conflict (flow, class, object_id) where state = 'open' do update set
           stripe_value = excluded.stripe_value, recorded_value = excluded.recorded_value,
           filemaker_value = coalesce(excluded.filemaker_value, f.filemaker_value), amount = excluded.amount,
@@ -330,6 +344,39 @@ export function commitPage(
   });
 }
 
+/** A change that a replay has brought to its end. */
+export interface Repair {
+  flow: string;
+  /** The object's id at Stripe. */
+  objectId: string;
+  /** When the change was planned, by PostgreSQL's clock: in the same commit our records took up what they had missed. */
+  plannedAt: Date;
+}
+
+/**
+ * Closes the findings that said that our records had missed this object, now that a replay has recorded it and its change is
+ * done: no further comparison has to show that. Only those that an event puts right, and that nobody has seen since it was
+ * planned; all others wait for the next comparison. Returns how many.
+ */
+export async function closeRepaired(database: Database, { flow, objectId, plannedAt }: Repair): Promise<number> {
+  const repaired = sql`state = 'open' and flow = ${flow} and object_id = ${objectId}
+    and (replay is not null or before_start) and last_seen < ${plannedAt.toISOString()}::timestamptz`;
+  // Nearly always there is none, and then nobody else has to wait.
+  const any = await oneRow(
+    database.executor,
+    sql`select 1 as one from reconciliation.findings where ${repaired} limit 1`,
+  );
+  if (any === undefined) return 0;
+  return database.transaction(async (tx) => {
+    await lockFindings(tx);
+    return changed(
+      tx,
+      sql`update reconciliation.findings set state = 'fixed', fixed_at = clock_timestamp(), fixed_how = 'replayed' where ${repaired}`,
+    );
+  });
+}
+
+/** Reads and accepts findings; written they are by `commitPage` and `closeRepaired` alone. */
 export function createFindings(database: Database): Findings {
   const { executor } = database;
   return {
@@ -391,8 +438,8 @@ export function createFindings(database: Database): Findings {
 
 /**
  * Objects with open findings of a flow that a run has not seen, the longest unseen first. Where there are more than the limit,
- * half of the places go by a draw that each run makes anew: what nobody can look up (a refund of a payment that we do not know)
- * stays unseen for ever, and must not keep all the others from being looked at.
+ * half of the places go by a draw that each run makes anew: what a flow has no way to look up stays unseen for ever, and must not
+ * keep all the others from being looked at.
  */
 export async function listUnseenObjects(
   executor: Executor,

@@ -8,6 +8,7 @@ export {
 } from './event-watermark';
 export {
   type CommittedPage,
+  closeRepaired,
   commitPage,
   createFindings,
   FINDING_STATES,
@@ -18,6 +19,7 @@ export {
   forgetAcceptedWhys,
   listUnseenObjects,
   type PageCommit,
+  type Repair,
   type StoredFinding,
 } from './findings';
 export { reconciliationMigrations } from './migrations';

@@ -4,7 +4,7 @@ import type { Compared, Finding } from '@bridge/flow';
 import { createInbox, inboxMigrations } from '@bridge/inbox';
 import { createTestDatabase } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { commitPage, createFindings, listUnseenObjects, type PageCommit } from './findings';
+import { closeRepaired, commitPage, createFindings, listUnseenObjects, type PageCommit } from './findings';
 import { reconciliationMigrations } from './migrations';
 import { type ClaimedRun, createRuns, type Run } from './runs';
 import { createStripeReadCounts, stripeAllowance } from './stripe-allowance';
@@ -526,4 +526,76 @@ test('reads are counted by day over thirty days, and the allowance grows with th
     sql`select count(*)::int as n from reconciliation.stripe_reads`,
   );
   expect(row?.n).toBe(3);
+});
+
+describe('when a replay is done', () => {
+  const states = async (findings: ReturnType<typeof createFindings>) =>
+    Object.fromEntries(
+      (await findings.list({ limit: 50 })).map((one) => [`${one.class} ${one.objectId}`, one.fixedHow]),
+    );
+  /** PostgreSQL's clock; a Date has whole milliseconds. */
+  const databaseNow = async (aheadMs = 2): Promise<Date> => {
+    const ahead = sql`make_interval(secs => ${aheadMs / 1_000}::float8)`;
+    const row = await oneRow<{ now: string }>(database.executor, sql`select clock_timestamp() + ${ahead} as now`);
+    return new Date(row?.now ?? '');
+  };
+
+  test('the findings that said that its object was missed are closed at once, and no other', async () => {
+    const { begun, commit, findings } = await setup();
+    const run = await begun();
+    const others = [
+      finding({ objectId: 'cs_2' }),
+      finding({ class: 'amount-differs', replay: null }),
+      finding({ class: 'done-in-filemaker-not-here', replay: null }),
+    ];
+    const older = finding({ class: 'status-differs', replay: null, beforeStart: true });
+    await commit(run, { findings: [finding(), older, ...others] });
+    const plannedAt = await databaseNow();
+    expect(await closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt })).toBe(2);
+    expect(await states(findings)).toEqual({
+      'paid-not-recorded cs_1': 'replayed',
+      'status-differs cs_1': 'replayed',
+      'paid-not-recorded cs_2': null,
+      'amount-differs cs_1': null,
+      'done-in-filemaker-not-here cs_1': null,
+    });
+    expect(await closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt })).toBe(0);
+  });
+
+  test('a page that was looked at before and is written only now opens nothing again; what is found later is a new one', async () => {
+    const { begun, commit, inbox } = await setup();
+    const run = await begun();
+    await commit(run, { findings: [finding()] });
+    const plannedAt = await databaseNow();
+    expect(await closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt })).toBe(1);
+    const events = (await inbox.list({ limit: 10 })).length;
+    expect(await commit(run, { findings: [finding(), finding({ objectId: 'cs_2' })] })).toMatchObject({ opened: 1 });
+    expect(await inbox.list({ limit: 10 })).toHaveLength(events + 1);
+    await database.executor.execute(
+      sql`update reconciliation.findings set fixed_at = fixed_at - interval '11 minutes' where fixed_at is not null`,
+    );
+    expect(await commit(run, { findings: [finding()] })).toMatchObject({ opened: 1 });
+  });
+
+  test('what was seen again since its change was planned waits for the next comparison', async () => {
+    const { begun, commit, findings } = await setup();
+    const run = await begun();
+    const plannedAt = await databaseNow(0);
+    await commit(run, { findings: [finding()] });
+    expect(await closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt })).toBe(0);
+    expect(await states(findings)).toEqual({ 'paid-not-recorded cs_1': null });
+  });
+
+  test('closing many while pages are written never locks itself up', async () => {
+    const { begun, commit, findings } = await setup();
+    const run = await begun();
+    const ids = Array.from({ length: 40 }, (_, n) => `cs_${n}`);
+    await commit(run, { findings: ids.map((objectId) => finding({ objectId })) });
+    const plannedAt = await databaseNow();
+    await Promise.all([
+      ...ids.map((objectId) => closeRepaired(database, { flow: 'invoices', objectId, plannedAt })),
+      commit(run, { compared: compared(ids.toReversed()) }),
+    ]);
+    expect(Object.values(await states(findings))).toEqual(ids.map(() => 'replayed'));
+  });
 });

@@ -12,9 +12,12 @@ import { sql } from 'drizzle-orm';
  * A run whose worker died is claimed again and goes on from its cursor. `wanted` with a cursor waits for a peer.
  */
 export type RunState = 'wanted' | 'running' | 'finished' | 'failed' | 'superseded';
+/** act: what was missed is brought back. dry-run: findings are stored, and nothing follows of them. */
 export type RunMode = 'act' | 'dry-run';
+/** All of them, for arguments of commands. */
 export const RUN_STATES = ['wanted', 'running', 'finished', 'failed', 'superseded'] as const satisfies RunState[];
 
+/** A run as it is stored. Counts are of objects at Stripe unless they say otherwise; times are PostgreSQL's. */
 export interface Run {
   id: string;
   flow: string;
@@ -62,6 +65,7 @@ export interface ClaimedRun extends Run {
   claimNo: string;
 }
 
+/** What came of asking for a run; `dueInMs`: when a new try can help, where that is known. */
 export type RunClaim =
   | { kind: 'claimed'; run: ClaimedRun }
   | {
@@ -79,6 +83,7 @@ export class RunClaimLostError extends Error {
   }
 }
 
+/** A run that a person asks for; the window is one of births at Stripe. */
 export interface WantedRun {
   flow: string;
   pass: string;
@@ -88,6 +93,10 @@ export interface WantedRun {
   until: Date;
 }
 
+/**
+ * The life of runs. What a holder does throws or does nothing once another process has claimed the run; all methods reject with
+ * the database's errors besides.
+ */
 export interface Runs {
   /** A person's run. Waits for its turn when the pass is at work. */
   want(run: WantedRun, within?: Executor): Promise<Run>;
@@ -99,21 +108,27 @@ export interface Runs {
     run: Run;
     created: boolean;
   }>;
+  /** Takes a run in hand, on the heartbeat of `worker` (an id of `claims.workers`): at most one of a pass at a time. */
   claim(id: string, worker: string): Promise<RunClaim>;
   /** Puts it back, with its place, until later. `failed`: an error of ours, counted. */
   release(run: Held, options: { afterMs: number; reasonCode: string; reason: string; failed?: boolean }): Promise<void>;
+  /** The whole window was looked at: the next one begins at its end. Throws RunClaimLostError. */
   finish(run: Held): Promise<void>;
+  /** It was not: the next one begins where the last finished one ended. Throws RunClaimLostError. */
   fail(run: Held, reasonCode: string, reason: string): Promise<void>;
   /** A run that nobody has in hand will not be done. False: it is in hand or ended. */
   supersede(id: string, reasonCode: string, reason: string): Promise<boolean>;
   /** Runs that are due and have had no job for a while; each gets a new job number. */
   takeJobless(limit: number): Promise<{ id: string; jobRun: number }[]>;
+  /** Undefined: there is none, or `id` is no number. */
   find(id: string): Promise<Run | undefined>;
+  /** The newest first; `limit`: rows. */
   list(filter: { flow?: string; state?: RunState; limit: number }): Promise<Run[]>;
   /** When the clock's last finished run of each pass reached its end, and when any of its runs began last. */
   lastOf(flow: string, pass: string): Promise<{ finishedUntil: Date | null; wantedAt: Date | null }>;
 }
 
+/** What proves that a run is still in a process's hand. */
 export type Held = Pick<ClaimedRun, 'id' | 'worker' | 'claimNo'>;
 
 interface RunRow {
@@ -194,6 +209,7 @@ const isUniqueViolation = (error: unknown): boolean => {
   return false;
 };
 
+/** Runs over the tables of this package. */
 export function createRuns(database: Database): Runs {
   const { executor } = database;
 

@@ -1,15 +1,18 @@
 import { changed, type Database, oneRow } from '@bridge/database';
 import { sql } from 'drizzle-orm';
 
-/** Stripe counts over so many days, and gives every account at least so many reads in them, or so many a transaction. */
+/** Stripe counts over so many days (its page on rate limits, "read allocations"). */
 const DAYS = 30;
+/** So many reads every account has in them, however little it sells. */
 export const READS_LEAST = 10_000;
+/** And so many for each transaction of the same days, where that is more. */
 export const READS_PER_TRANSACTION = 500;
 
 /** What Stripe lets an account read in thirty days. `transactions`: payments in the same time. */
 export const stripeAllowance = (transactions: number): number =>
   Math.max(READS_LEAST, transactions * READS_PER_TRANSACTION);
 
+/** How many reads were asked of Stripe. A killed worker forgets those of its last seconds. */
 export interface StripeReadCounts {
   /** Adds reads to today's. */
   add(reads: number): Promise<void>;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runBridge } from '@bridge/test-services';
+import { eventually, runBridge } from '@bridge/test-services';
 import { disagreements } from './books-agree';
 import { type BridgeStand, startBridge } from './bridge-stand';
 
@@ -97,6 +97,11 @@ test(
     });
     expect(await disagreements(on)).toEqual([]);
 
+    // Each finding is closed when its own effect is done: nobody waits for the next look.
+    await eventually('the findings are closed', async () => {
+      const open = await runBridge(['findings', 'list', '--limit', '1000', '--json'], env);
+      return (JSON.parse(open.out) as Told).findings.length === 0;
+    });
     const again = await reconcile('--yes');
     expect(again.told.run).toMatchObject({
       state: 'finished',
@@ -104,7 +109,7 @@ test(
       checked: LOST,
       found: 0,
       acted: 0,
-      fixed: LOST,
+      fixed: 0,
     });
     expect(again.code).toBe(0);
     const listed = await runBridge(['findings', 'list', '--state', 'fixed', '--limit', '1000', '--json'], env);
@@ -145,14 +150,16 @@ test('with nobody at the keyboard, and no event anywhere, the clock finds what w
     await stand.startScheduler();
     // The refunded payment waits for a person: its money has partly gone back before its script could run.
     await stand.applied(2, 300_000);
-    // The other pass has a clock of its own; what it finds is there until it has been repaired, and parked a moment later.
+    // Each pass has a clock of its own. What they find is open until it has been repaired, and is kept for good.
     const env = { DATABASE_URL: stand.databaseUrl };
     const deadline = performance.now() + 240_000;
     const told = new Set<string>();
     const wanted = ['refund-not-recorded', 'payment-refunded'];
     do {
-      const { out } = await runBridge(['findings', 'list', '--json'], env);
-      for (const finding of (JSON.parse(out) as Told).findings) told.add(finding.class);
+      for (const state of ['open', 'fixed']) {
+        const { out } = await runBridge(['findings', 'list', '--state', state, '--json'], env);
+        for (const finding of (JSON.parse(out) as Told).findings) told.add(finding.class);
+      }
       const parked = await runBridge(['effects', 'list', '--state', 'parked', '--json'], env);
       if (parked.out.includes('payment-refunded')) told.add('payment-refunded');
     } while (!wanted.every((one) => told.has(one)) && performance.now() < deadline);

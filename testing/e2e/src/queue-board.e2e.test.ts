@@ -22,6 +22,8 @@ let database: Database;
 let browser: Browser;
 let page: Page;
 const foreign: string[] = [];
+/** What the browser itself complains of, such as what our Content-Security-Policy blocks. */
+const blocked: string[] = [];
 
 /** The form that CONSOLE_ADMIN takes, made without our own code; weak, since it guards a test. */
 function passwordHash(): string {
@@ -50,6 +52,9 @@ beforeAll(async () => {
   page.setDefaultTimeout(SOON.timeout);
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== url && !request.url().startsWith('data:')) foreign.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error' && message.text().includes('Content Security Policy')) blocked.push(message.text());
   });
   await stand.stripe.ask('POST', '/sales/bulk', { count: KNOWN.length, seed: 3, linesMax: 3, firstInvoiceId: 18_001 });
   await stand.applied(KNOWN.length, 180_000);
@@ -252,6 +257,10 @@ test('what is settled at the command line leaves the board by itself', async () 
 
 test('the board asks no other host, whatever its pages name', () => {
   expect(foreign).toEqual([]);
+});
+
+test('nothing of the board’s pages is blocked by our policy: an error in the console means one', () => {
+  expect(blocked).toEqual([]);
 });
 
 /** Every string in the customers' data at Stripe that could tell who somebody is. */

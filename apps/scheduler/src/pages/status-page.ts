@@ -1,4 +1,11 @@
-import { type Status, type StatusFigures, type StatusLine, spell } from '@bridge/operations';
+import {
+  type MoneyPlace,
+  type Status,
+  type StatusFigures,
+  type StatusLine,
+  spell,
+  tellMoney,
+} from '@bridge/operations';
 import { type Html, html } from '../html';
 import { layout } from './layout';
 
@@ -36,6 +43,7 @@ export function statusPage(page: {
     .filter((sentence) => sentence !== null)
     .join(' ');
   const lines = status.lines.filter((line) => line.tone !== 'fine');
+  const money = tellMoney(status.figures?.money ?? []);
   return layout({
     title: urgent.length === 0 ? 'Fine' : headline,
     operator,
@@ -43,11 +51,27 @@ export function statusPage(page: {
     body: html`<div class="head"><h1>${headline === '' ? 'Something needs a look.' : headline}</h1>
 <p class="quiet">As of ${time} ${timeZone}. <a href="/">Look again</a></p></div>
 ${mode === 'observe' ? html`<p class="said">Observe mode: everything is decided and recorded, nothing is done.</p>` : null}
+${money.length === 0 ? null : moneyTiles(money)}
 ${lines.length === 0 ? html`<p class="card calm">All payments that arrived are in FileMaker or on their way.</p>` : html`<ul class="lines">${lines.map(lineItem)}</ul>`}
 ${status.figures === null ? null : figures(status.figures)}
 <footer class="quiet">Bridge ${status.version} · PostgreSQL ${status.postgresql}</footer>`,
   });
 }
+
+const PLACES: Readonly<Record<MoneyPlace, string>> = {
+  'for-you': 'Waiting for you',
+  'being-checked': 'Answer lost, being checked',
+  'on-the-way': 'On the way',
+  found: 'Found by reconciliation',
+};
+
+/** What an accountant asks first: how much of the money that came is not in FileMaker, and why not. */
+const moneyTiles = (money: ReturnType<typeof tellMoney>): Html =>
+  html`<section aria-labelledby="money"><h2 id="money">Money that is not settled yet</h2><dl class="tiles sums">
+${money.map(
+  ({ place, sums, counted }) =>
+    html`<div class="tile ${place}"><dt>${PLACES[place]}, ${counted}</dt>${sums.map((sum) => html`<dd>${sum}</dd>`)}</div>`,
+)}</dl></section>`;
 
 const waitingForPeople = ({ parked, overdue }: StatusFigures): number =>
   parked.effects + parked.events + overdue.unknown + overdue.checkFirst;

@@ -55,6 +55,13 @@ function setup(
       retrievePaidSession: async () => {
         throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'checkout.sessions.retrieve' });
       },
+      findSessionOfPaymentIntent: async () => undefined,
+      retrieveRefund: async () => {
+        throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'refunds.retrieve' });
+      },
+      retrieveDispute: async () => {
+        throw new StripeCallError('STRIPE_PERMISSION', 'refused', { endpoint: 'disputes.retrieve' });
+      },
       walkRefunds: async function* () {},
       walkDisputes: async function* () {},
       listRefunds: async () => [],
@@ -184,8 +191,11 @@ test('FileMaker closed, full or silent is an error that says how long to wait, a
   expect(silent.told).toEqual(['circuit filemaker']);
 });
 
-test('a Session that Stripe does not know is undefined and no failure', async () => {
-  expect(await setup().peers.findSession('cs_gone')).toBeUndefined();
+test('a Session or refund that Stripe does not know is undefined and no failure; what may not be read is one', async () => {
+  const { peers } = setup();
+  expect(await peers.findSession('cs_gone')).toBeUndefined();
+  expect(await peers.findReversal('refund', 're_gone')).toBeUndefined();
+  await expect(peers.findReversal('dispute', 'dp_1')).rejects.toMatchObject({ code: 'STRIPE_PERMISSION' });
 });
 
 describe('payments that came to their end a moment ago, long after their charge was made,', () => {
@@ -194,6 +204,13 @@ describe('payments that came to their end a moment ago, long after their charge 
     listEvents,
     retrievePaidSession: async () => {
       throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'checkout.sessions.retrieve' });
+    },
+    findSessionOfPaymentIntent: async () => undefined,
+    retrieveRefund: async () => {
+      throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'refunds.retrieve' });
+    },
+    retrieveDispute: async () => {
+      throw new StripeCallError('STRIPE_NOT_FOUND', 'refused', { endpoint: 'disputes.retrieve' });
     },
     walkRefunds: async function* () {},
     walkDisputes: async function* () {},

@@ -16,6 +16,9 @@ export interface RecoveryPeersOptions {
     | 'listSessions'
     | 'listEvents'
     | 'retrievePaidSession'
+    | 'findSessionOfPaymentIntent'
+    | 'retrieveRefund'
+    | 'retrieveDispute'
     | 'walkRefunds'
     | 'walkDisputes'
     | 'listRefunds'
@@ -173,6 +176,16 @@ export function createRecoveryPeers(options: RecoveryPeersOptions): InvoicesReco
     ...(olderThan === undefined ? {} : { olderThan }),
   });
 
+  /** Undefined: Stripe does not know it. */
+  async function known<T>(ask: Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask;
+    } catch (error) {
+      if (error instanceof StripeCallError && error.code === 'STRIPE_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
   return {
     listSessions: async function* (window) {
       const pages = stripe.listSessions({ withPayments: true, ...within(window) });
@@ -182,14 +195,9 @@ export function createRecoveryPeers(options: RecoveryPeersOptions): InvoicesReco
       const pages = kind === 'refund' ? stripe.walkRefunds(within(window)) : stripe.walkDisputes(within(window));
       for await (const page of pages) yield page.items;
     },
-    findSession: async (sessionId) => {
-      try {
-        return await stripe.retrievePaidSession(sessionId);
-      } catch (error) {
-        if (error instanceof StripeCallError && error.code === 'STRIPE_NOT_FOUND') return undefined;
-        throw error;
-      }
-    },
+    findSession: (sessionId) => known(stripe.retrievePaidSession(sessionId)),
+    findSessionOfPaymentIntent: (paymentIntentId) => stripe.findSessionOfPaymentIntent(paymentIntentId),
+    findReversal: (kind, id) => known(kind === 'refund' ? stripe.retrieveRefund(id) : stripe.retrieveDispute(id)),
     announcedSince,
     listRefunds: (paymentIntentId) => stripe.listRefunds(paymentIntentId),
     listDisputes: (paymentIntentId) => stripe.listDisputes(paymentIntentId),

@@ -233,10 +233,15 @@ function bridgeOf(flow: BoundFlow) {
     orderOf: createOrderOf(),
   });
   const done = new Map<string, { times: number; body: string }>();
+  /** Events are decided, and nothing is sent yet. */
+  const decide = async (): Promise<void> => {
+    for (const { id } of await inbox.due(100, 0)) await road.turn(id);
+  };
   return {
     done,
+    decide,
     work: async (): Promise<void> => {
-      for (const { id } of await inbox.due(100, 0)) await road.turn(id);
+      await decide();
       const planned = await rows<{ key: string; body: string }>(
         database.executor,
         sql`update effects.effects e set state = 'done', attempts = 1, verified = true, settled_at = clock_timestamp(), first_sent_at = clock_timestamp()
@@ -332,6 +337,26 @@ test('payments whose invoices are held by another effect free their places after
     ...['1', '2', '3'].map((n) => [`cs_${n}`, 'on-its-way', 'BEHIND_IN_LANE']),
     ...['4', '5', '6'].map((n) => [`cs_${n}`, 'applied', null]),
   ]);
+});
+
+test('several payments of one invoice wait for each other however slow the first is, and none is told to stand still', async () => {
+  const bench = benchOf(stripeOf(3));
+  const id = await ask({ words: ['cs_1', 'cs_2', 'cs_3'], invoice: '18637' });
+  await plan(bench, id);
+  await sendReplay(database, id, asked);
+  const bridge = bridgeOf(bench.flow);
+  await turns(bench, id, ['sending'], async () => {
+    await bridge.decide();
+    // As if half a minute had passed since, with the one in front on its way all the time.
+    await database.executor.execute(
+      sql`update operations.replay_items set sent_at = sent_at - interval '30 seconds' where settled_at is null and sent_at is not null`,
+    );
+    await bench.replays.turn(id);
+    await bridge.work();
+  });
+  expect((await items(id)).map(({ objectId, outcome }) => [objectId, outcome])).toEqual(
+    ['cs_1', 'cs_2', 'cs_3'].map((one) => [one, 'applied']),
+  );
 });
 
 test('exactly what was shown is sent: of payments that changed at Stripe in between, none; the others go', async () => {

@@ -1,5 +1,6 @@
 import { flows } from '@bridge/flows';
 import {
+  brokenSeal,
   type ChainCheck,
   type ClosedDay,
   type Closing,
@@ -20,7 +21,7 @@ import { CommandError } from '../failure';
 import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
 import { wrap } from '../table';
-import { writeAsked } from './prove';
+import { asDocument, STANDARD_OUTPUT, writeAsked } from './prove';
 
 export function parseDay(text: string): string {
   if (!isDay(text)) throw new InvalidArgumentError('Give a day as 2026-11-22.');
@@ -55,10 +56,13 @@ function describe(
 ): string {
   const { day, now, before } = closing;
   const text = dayText(day);
+  const broken = brokenSeal(day);
   return [
-    now
-      ? output.dress('fine', `${day.day} is closed now.`)
-      : output.dress('quiet', `${day.day} was closed before; shown as it was.`),
+    broken !== undefined
+      ? `${output.dress('broken', `${day.day} is not as it was closed.`)} ${broken} See: ${output.dress('command', './bridge close --verify')}`
+      : now
+        ? output.dress('fine', `${day.day} is closed now.`)
+        : output.dress('quiet', `${day.day} was closed before; shown as it was.`),
     ...(before.length === 0
       ? []
       : [output.dress('note', `Closed before it, since they were missing: ${before.join(', ')}.`)]),
@@ -89,13 +93,18 @@ async function runClose(asked: string | undefined, file: string | undefined): Pr
   });
   if (closing.kind === 'refused') throw new CommandError(closing.code, closing.reason);
   const { day } = closing;
+  const broken = brokenSeal(day);
+  const fine = broken === undefined && (day.contents === null || isDayFine(day.contents));
+  if (file !== undefined && broken !== undefined)
+    throw new CommandError('DAY_CHANGED', `${day.day} is not as it was closed, so no page is made of it. ${broken}`);
   if (file !== undefined) {
     const page = dayPage(day);
     if (page === undefined) throw new CommandError('CONTENTS_ERASED', `The contents of ${day.day} are erased.`);
+    if (file === STANDARD_OUTPUT) return asDocument({ fine, json: keptOf(day) }, page);
     await writeAsked(file, page);
   }
   return {
-    fine: day.contents === null || isDayFine(day.contents),
+    fine,
     json: keptOf(day),
     timeZone,
     text: (output) => describe(closing, mails, file, output),
@@ -132,7 +141,7 @@ export function addClose(program: Command, report: (work: () => Promise<CommandR
       'Closes a day: what was paid, what of it is in FileMaker, what needs a person. A closed day is kept and shown again as it was; money of it that is seen later is a correction of the next one. Days that are missing before it are closed first. Workers do this by themselves after midnight. Exit 1: something of the day is not settled.',
     )
     .option('--verify', 'check the chain of all closed days and name the first that was changed')
-    .option('--html <file>', 'also write the day as a page')
+    .option('--html <file>', 'also write the day as a page; - prints the page alone')
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { examples, jsonOption, limitOption } from '../options';
+import { subjectMoney } from '../subject-money';
 import { renderTable } from '../table';
 import { toneOfState } from '../tone-of-state';
 
@@ -32,6 +33,12 @@ async function run(filter: { state?: EffectState; limit: number }): Promise<Comm
                 tone: (effect) => toneOfState(effect.state),
               },
               { heading: 'What', cell: (effect) => effect.title, least: 24 },
+              {
+                heading: 'Money',
+                cell: (effect) => subjectMoney(effect.subject) ?? '',
+                align: 'right',
+                optional: true,
+              },
               { heading: 'Tries', cell: (effect) => String(effect.attempts), align: 'right', optional: true },
               { heading: `Planned (${output.timeZone})`, cell: (effect) => output.time(effect.plannedAt), least: 16 },
               { heading: 'Why', cell: whyOf, least: 16 },

@@ -1,4 +1,4 @@
-import { type ShownEffect, showEffect } from '@bridge/operations';
+import { filemakerScriptTarget, type ShownEffect, showEffect } from '@bridge/operations';
 import type { Command } from 'commander';
 import { renderAudit } from '../audit-table';
 import { withDatabase } from '../command-context';
@@ -7,6 +7,7 @@ import { renderFacts } from '../facts';
 import { CommandError } from '../failure';
 import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
+import { subjectMoney } from '../subject-money';
 import { printable, renderTable } from '../table';
 import { toneOfState } from '../tone-of-state';
 
@@ -47,6 +48,41 @@ function nextStep({ askOnly, checkFirst }: ShownEffect['effect']): string | null
   return checkFirst ? 'FileMaker is asked before it is sent' : null;
 }
 
+type Subject = ShownEffect['effect']['subject'];
+
+/** What the parts of a subject are called; what is not here is shown by its own name. */
+const SUBJECT_WORDS: Readonly<Record<string, string>> = {
+  checkoutSessionId: 'Checkout Session',
+  paymentIntentId: 'PaymentIntent',
+  chargeId: 'charge',
+  invoiceId: 'invoice',
+  refundId: 'refund',
+  disputeId: 'dispute',
+  occurredAt: 'moved at',
+  replay: 'replay',
+};
+
+const aboutOf = (subject: Subject): string =>
+  Object.entries(subject)
+    .filter(([name]) => name !== 'amount' && name !== 'currency')
+    .map(([name, value]) => `${SUBJECT_WORDS[name] ?? name} ${value}`)
+    .join(', ');
+
+/** "script X on layout Y, by the kit's contract, log bridge_log"; what is no script of FileMaker is shown as it is kept. */
+function goalOf({ kind, target }: ShownEffect['effect']): string {
+  const read = filemakerScriptTarget.safeParse(target);
+  if (kind !== 'filemaker-script' || !read.success) return `${kind} ${JSON.stringify(target, null, 1)}`;
+  const { layout, script, contract, log, probe, handoffLayout } = read.data;
+  return [
+    `script ${script} on layout ${layout}`,
+    contract === 'kit' ? `by the kit's contract${log === null ? '' : `, log ${log.layout}`}` : 'a plain script',
+    probe === null ? null : `looked for in field ${probe.field} on layout ${probe.layout}`,
+    handoffLayout === null ? 'payload in the address of the call' : `payload as a record of ${handoffLayout}`,
+  ]
+    .filter((part) => part !== null)
+    .join(', ');
+}
+
 function describe(shown: ShownEffect, output: Output): string {
   const { effect } = shown;
   const time = (date: Date | null): string | null => (date === null ? null : output.time(date));
@@ -64,14 +100,10 @@ function describe(shown: ShownEffect, output: Output): string {
         ['Number', effect.id],
         ['Key', effect.key],
         ['Lane', effect.lane],
-        [
-          'Subject',
-          Object.entries(effect.subject)
-            .map(([name, value]) => `${name} ${value}`)
-            .join(', '),
-        ],
+        ['Money', subjectMoney(effect.subject)],
+        ['About', aboutOf(effect.subject)],
         ['Comes from', `${effect.flow}, ${effect.origin}`],
-        ['Goes to', `${effect.kind} ${JSON.stringify(effect.target, null, 1)}`],
+        ['Goes to', goalOf(effect)],
         ['Planned', time(effect.plannedAt)],
         ['First sent', time(effect.firstSentAt)],
         ['Last sent', time(effect.lastSentAt)],

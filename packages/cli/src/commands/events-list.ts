@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { cursorOption, examples, jsonOption, limitOption, momentOption } from '../options';
-import { renderTable } from '../table';
+import { printable, renderTable } from '../table';
 import { toneOfState } from '../tone-of-state';
 
 interface Filter {
@@ -36,7 +36,9 @@ async function run({ object, id, ...filter }: Filter): Promise<CommandResult> {
     text: (output) =>
       page.rows.length === 0
         ? filtered
-          ? 'No event fits. Without options all are listed: ./bridge events list'
+          ? object === undefined
+            ? 'No event fits. Without options all are listed: ./bridge events list'
+            : `No event is about ${printable(object)}. What became of a payment, from any of its ids: ./bridge prove ${printable(object)}`
           : 'No event has arrived yet. Whether Stripe can reach the bridge: ./bridge doctor'
         : [
             renderTable(

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readEventBody, reasonText, type ShownEvent, showEvent } from '@bridge/operations';
+import { nextForParkedEvent, readEventBody, reasonText, type ShownEvent, showEvent } from '@bridge/operations';
 import type { Command } from 'commander';
 import { renderAudit } from '../audit-table';
 import { withDatabase } from '../command-context';
@@ -14,7 +14,11 @@ import { toneOfState } from '../tone-of-state';
 function describe({ event, audit }: ShownEvent, output: Output): string {
   const time = (date: Date | null): string | null => (date === null ? null : output.time(date));
   const waits = event.state === 'parked' || event.state === 'ignored';
-  const command = `./bridge events reprocess ${event.id} --why "…"`;
+  const again = `Read it again with: ${output.dress('command', `./bridge events reprocess ${event.id} --why "…"`)}`;
+  // What status, prove and the letter say, unless they lead here.
+  const next = event.state === 'parked' ? nextForParkedEvent(event) : null;
+  const step =
+    next === null || next.startsWith('./bridge events show') ? again : `Next: ${output.dress('command', next)}`;
   return [
     output.dress('heading', printable(event.eventType)),
     '',
@@ -39,9 +43,7 @@ function describe({ event, audit }: ShownEvent, output: Output): string {
       ],
       output,
     ),
-    ...[renderAudit(audit, output), waits ? `Read it again with: ${output.dress('command', command)}` : '']
-      .filter((part) => part !== '')
-      .flatMap((part) => ['', part]),
+    ...[renderAudit(audit, output), waits ? step : ''].filter((part) => part !== '').flatMap((part) => ['', part]),
     '',
     output.dress('quiet', `Times in ${output.timeZone}.`),
   ].join('\n');

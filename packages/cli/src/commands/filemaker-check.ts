@@ -86,7 +86,11 @@ function describe(check: FileMakerCheck, output: Output): string {
 async function run({ sessions }: { sessions?: boolean }): Promise<CommandResult> {
   const check = await withDatabase(async ({ database, config }) => {
     if (config.filemaker === undefined)
-      throw new CommandError('FILEMAKER_NOT_CONFIGURED', 'FILEMAKER_URL and the other three are not set.', 78);
+      throw new CommandError(
+        'FILEMAKER_NOT_CONFIGURED',
+        'FILEMAKER_URL, _DATABASE, _USERNAME and _PASSWORD must all be given.',
+        78,
+      );
     await assertMigrated(config.database.url, migrationSources);
     return checkFileMaker({
       database,

@@ -1,7 +1,9 @@
 import { flows } from '@bridge/flows';
 import {
   moneyText,
+  type NextLook,
   type ReplayedFinding,
+  readNextLook,
   readReplayedFindings,
   type ShownFinding,
   showFinding,
@@ -34,7 +36,21 @@ function waysOut({ finding }: ShownFinding, replayed: ReplayedFinding | undefine
   ];
 }
 
-function describe(shown: ShownFinding, replayed: ReplayedFinding | undefined, output: Output): string {
+/** When the books are compared about it again: until then it stays open, also when all is right by now. */
+function nextLook(next: NextLook | undefined, output: Output): string | null {
+  if (next === undefined) return null;
+  const { schedule, when } = next;
+  if (when === 'off') return `not by the clock: ${schedule} is off; ./bridge reconcile looks`;
+  if ('cron' in when) return `at ${when.cron}, by ${schedule}`;
+  return `${output.time(when.at)}, by ${schedule}`;
+}
+
+interface Described extends ShownFinding {
+  replayed: ReplayedFinding | undefined;
+  next: NextLook | undefined;
+}
+
+function describe({ replayed, next, ...shown }: Described, output: Output): string {
   const { finding } = shown;
   const time = (date: Date | null): string | null => (date === null ? null : output.time(date));
   const audit = renderAudit(shown.audit, output);
@@ -53,6 +69,7 @@ function describe(shown: ShownFinding, replayed: ReplayedFinding | undefined, ou
         ['Flow', finding.flow],
         ['First seen', `${output.time(finding.firstSeen)}, run ${finding.firstRun}`],
         ['Last seen', `${output.time(finding.lastSeen)}, run ${finding.lastRun}`],
+        ['Next look', nextLook(next, output)],
         ['Replayed', time(finding.actedAt)],
         ['As event', finding.inboxId],
         ['Right since', time(finding.fixedAt)],
@@ -70,17 +87,18 @@ function describe(shown: ShownFinding, replayed: ReplayedFinding | undefined, ou
 }
 
 async function run(id: string): Promise<CommandResult> {
-  const { shown, replayed, timeZone } = await withDatabase(async ({ database, config }) => {
+  const { shown, replayed, next, timeZone } = await withDatabase(async ({ database, config }) => {
     const found = await showFinding(database, id);
     const ends = await readReplayedFindings(database, flows, found === undefined ? [] : [found.finding]);
-    return { shown: found, replayed: ends.get(id), timeZone: config.timezone };
+    const look = found && (await readNextLook(database, { flows, schedules: config.schedules }, found.finding));
+    return { shown: found, replayed: ends.get(id), next: look, timeZone: config.timezone };
   });
   if (shown === undefined) throw new CommandError('FINDING_NOT_FOUND', `There is no finding ${id}.`);
   return {
     fine: true,
     timeZone,
-    json: { ...shown, replayed: replayed ?? null },
-    text: (output) => describe(shown, replayed, output),
+    json: { ...shown, replayed: replayed ?? null, nextLook: next ?? null },
+    text: (output) => describe({ ...shown, replayed, next }, output),
   };
 }
 

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { FileMakerSeen, StripeSeen } from '@bridge/operations';
+import type { InitPeers } from '../init/answers';
 import type { Prompter } from '../prompter';
-import { type InitPeers, runInit } from './init';
+import { runInit } from './init';
 
 let folder: string;
 const environment = { ...process.env };

@@ -14,12 +14,17 @@ export function scopeOf(words: readonly string[]): string {
   return scope;
 }
 
-async function run(words: readonly string[], why: string): Promise<CommandResult> {
-  const scope = scopeOf(words);
+/** Wrong usage, where the scope names a flow that this build does not have. */
+export function refuseUnknownFlow(scope: string): void {
   const flow = /^flow:(.*)$/.exec(scope)?.[1];
-  // Nothing would stand still, while the person believes that it does.
   if (flow !== undefined && !flowNames.includes(flow))
     throw new CommandError('FLOW_UNKNOWN', `There is no flow ${flow}. There are: ${flowNames.join(', ')}.`, 2);
+}
+
+async function run(words: readonly string[], why: string): Promise<CommandResult> {
+  const scope = scopeOf(words);
+  // Nothing would stand still, while the person believes that it does.
+  refuseUnknownFlow(scope);
   await withDatabase(({ database }) => pauseScope(database, scope, { by: operatorAtKeyboard(), why }));
   const typed = scopeAsTyped(scope);
   return {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { flows } from '@bridge/flows';
 import { isProofFine, type NoProof, type Proof, proofPage, proveId } from '@bridge/operations';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { CommandError } from '../failure';
@@ -20,7 +20,7 @@ const TONES: Readonly<Record<Proof['verdicts'][number]['standing'], Tone>> = {
 };
 
 /** As wide as a time and the gap behind it. */
-const TIME_INDENT = ' '.repeat(17);
+const TIME_INDENT = ' '.repeat(20);
 
 function describe(proof: Proof, file: string | undefined, output: Output): string {
   const { verdicts, timeline, also } = proof;
@@ -28,7 +28,7 @@ function describe(proof: Proof, file: string | undefined, output: Output): strin
     output.dress(TONES[standing], wrap(sentence, output.width)),
   );
   const lines = timeline.map(({ at, sentence, tone }) => {
-    const line = wrap(`${output.time(at)} ${sentence}`, output.width, TIME_INDENT);
+    const line = wrap(`${output.moment(at)} ${sentence}`, output.width, TIME_INDENT);
     return tone === 'quiet' ? line : output.dress(tone, line);
   });
   return [
@@ -58,6 +58,16 @@ function describeNothing({ id, looked, meaning, next }: NoProof, output: Output)
   ].join('\n');
 }
 
+/** The file that stands for standard output, as many programs have it. */
+export const STANDARD_OUTPUT = '-';
+
+/** A result that is nothing but a document, byte for byte where no terminal listens. */
+export const asDocument = (result: Omit<CommandResult, 'text' | 'bytes'>, document: string): CommandResult => ({
+  ...result,
+  text: () => document.trimEnd(),
+  bytes: Buffer.from(document),
+});
+
 /** A file that cannot be written is said in words; it names the path the person typed. */
 export async function writeAsked(file: string, text: string): Promise<void> {
   try {
@@ -78,6 +88,7 @@ async function run(id: string, file: string | undefined): Promise<CommandResult>
       throw new CommandError('NOT_FOUND', `There is nothing to write about: ${id} was found nowhere.`);
     return { fine: proof.meaning !== null, json: proof, timeZone, text: (output) => describeNothing(proof, output) };
   }
+  if (file === STANDARD_OUTPUT) return asDocument({ fine: isProofFine(proof), json: proof }, proofPage(proof));
   if (file !== undefined) await writeAsked(file, proofPage(proof));
   return { fine: isProofFine(proof), json: proof, timeZone, text: (output) => describe(proof, file, output) };
 }
@@ -87,13 +98,17 @@ export function addProve(program: Command, report: (work: () => Promise<CommandR
     .command('prove')
     .argument(
       '<id>',
-      'any id: Checkout Session, PaymentIntent, charge, invoice, event, refund, dispute, effect, key, inbox row, finding, job',
+      'any id: Checkout Session, PaymentIntent, charge, invoice, event, refund, dispute, effect, key, attempt, inbox row, finding, job, plan, run, process, day',
+      (text: string) => {
+        if (text.trim() === '') throw new InvalidArgumentError('Give an id.');
+        return text;
+      },
     )
     .summary('what became of a payment, proved')
     .description(
-      'Tells what became of the money behind an id, and everything that happened to it in one line of time: payment, events, decisions, every try and every answer of FileMaker, what people did. Holds ids and amounts, no customer data. A bare number is an invoice first; effect:12, event:34, finding:5 and session:7 name another meaning. Exit 1: it waits, or was found nowhere.',
+      'Tells what became of the money behind an id, and everything that happened to it in one line of time: payment, events, decisions, every try and every answer of FileMaker, what people did. Holds ids and amounts, no customer data. A bare number is an invoice first; effect:12, event:34, finding:5, attempt:6 and session:7 name another meaning. Exit 1: it waits, or was found nowhere.',
     )
-    .option('--html <file>', 'also write it as a page to hand on or to print')
+    .option('--html <file>', 'also write it as a page to hand on or to print; - prints the page alone')
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -17,7 +17,7 @@ import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
 import { renderTable, wrap } from '../table';
 import { parseDay } from './close';
-import { writeAsked } from './prove';
+import { asDocument, STANDARD_OUTPUT, writeAsked } from './prove';
 
 interface Asked {
   since?: Day;
@@ -91,16 +91,17 @@ function describe(result: Report, file: string | undefined, output: Output): str
 }
 
 async function run(asked: Asked): Promise<CommandResult> {
-  const { result, timeZone } = await withDatabase(async ({ database, config }) => {
+  const { result, table, timeZone } = await withDatabase(async ({ database, config }) => {
     const span = spanOf(asked, config.timezone);
     const csv = createReportCsv(config.timezone);
     const lines = [csv.heading];
     const read = await readReport({ database, flows, timeZone: config.timezone, ...span }, (moves) => {
       if (asked.csv !== undefined) for (const move of moves) lines.push(csv.line(move));
     });
-    if (asked.csv !== undefined) await writeAsked(asked.csv, lines.join(''));
-    return { result: read, timeZone: config.timezone };
+    return { result: read, table: lines.join(''), timeZone: config.timezone };
   });
+  if (asked.csv === STANDARD_OUTPUT) return asDocument({ fine: true, json: result }, table);
+  if (asked.csv !== undefined) await writeAsked(asked.csv, table);
   return { fine: true, json: result, timeZone, text: (output) => describe(result, asked.csv, output) };
 }
 
@@ -118,7 +119,7 @@ export function addReport(program: Command, report: (work: () => Promise<Command
         .argParser(parseMonth)
         .conflicts(['since', 'until']),
     )
-    .option('--csv <file>', 'also write every payment as a line of a table')
+    .option('--csv <file>', 'also write every payment as a line of a table; - prints the table alone')
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -3,13 +3,15 @@ import type { Command } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { examples, jsonOption, whyOption } from '../options';
-import { SCOPE_HELP, scopeOf } from './pause';
+import { refuseUnknownFlow, SCOPE_HELP, scopeOf } from './pause';
 
 async function run(words: readonly string[], why: string): Promise<CommandResult> {
   const scope = scopeOf(words);
   const { lifted, circuitClosed } = await withDatabase(({ database }) =>
     resumeScope(database, scope, { by: operatorAtKeyboard(), why }),
   );
+  // Only now: what stopped a flow of an older build can still be lifted.
+  if (lifted === 0) refuseUnknownFlow(scope);
   const typed = scopeAsTyped(scope);
   const peer = scope === 'filemaker' ? 'FileMaker' : 'Stripe';
   const tried = circuitClosed

@@ -1,4 +1,4 @@
-import { readStatus, type Status, topLines } from '@bridge/operations';
+import { type MoneyPlace, readStatus, type Status, tellMoney, topLines } from '@bridge/operations';
 import type { Command } from 'commander';
 import { migrationSources, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
@@ -30,6 +30,10 @@ function describe(status: Status, all: boolean, output: Output): string {
   const facts: [string, string][] = [['Bridge', `${status.version}, PostgreSQL ${status.postgresql}`]];
   if (figures !== null) {
     const { inbox, effects, processes, filemakerSessions: sessions } = figures;
+    const money = tellMoney(figures.money).map(
+      ({ place, sums, counted }) => `${sums.join(', ')} ${PLACE_WORDS[place]} (${counted})`,
+    );
+    facts.push(['Money', money.length === 0 ? 'none waits' : money.join('; ')]);
     facts.push(
       ['From Stripe', counted(inbox.counts, EVENT_WORDS)],
       ['To FileMaker', counted(effects.counts, EFFECT_WORDS)],
@@ -53,6 +57,12 @@ const EVENT_WORDS = {
   processed: 'handled',
   ignored: 'not needed',
   parked: 'waiting for you',
+};
+const PLACE_WORDS: Readonly<Record<MoneyPlace, string>> = {
+  'for-you': 'waiting for you',
+  'being-checked': 'sent, answer lost, being checked',
+  'on-the-way': 'on the way',
+  found: 'found by reconciliation',
 };
 const EFFECT_WORDS = { sending: 'being sent', unknown: 'sent, answer lost, being checked', parked: 'waiting for you' };
 

@@ -49,6 +49,7 @@ export async function operatorOfSession(database: Database, token: string): Prom
   return row?.operator;
 }
 
+/** Logs this browser out; a token that is not known changes nothing. */
 export async function endSession(database: Database, token: string): Promise<void> {
   await database.executor.execute(sql`delete from operations.console_sessions where token_hash = ${digest(token)}`);
 }

@@ -4,9 +4,12 @@ import { sql } from 'drizzle-orm';
 
 /** Tries within one window, right ones included, which give their tries back. */
 export const TRIES_PER_NAME_MAX = 10;
+/** Tries from one address, of whatever name, within `TRIES_WINDOW_MINUTES`. */
 export const TRIES_PER_ADDRESS_MAX = 30;
+/** How long a try counts. */
 export const TRIES_WINDOW_MINUTES = 15;
 
+/** Whether a password may be tried now. */
 export interface LoginTry {
   allowed: boolean;
   /** Seconds until the next try counts anew; 0 when allowed. */

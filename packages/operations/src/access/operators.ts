@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm';
 import { auditedTransaction } from '../audit/audit';
 import { parsePasswordHash, passwordMatches } from './password-hash';
 
+/** Somebody who may log in at the console. `createdBy`: `cli:ada`, or `CONSOLE_ADMIN`. */
 export interface Operator {
   name: string;
   createdAt: Date;
@@ -18,6 +19,7 @@ export function parseConsoleAdmin(value: string): { name: string; passwordHash: 
   return { name, passwordHash };
 }
 
+/** 1 to 64 characters, without spaces and colons: a colon ends the name in CONSOLE_ADMIN. */
 export const isOperatorName = (name: string): boolean => /^[^\s:]{1,64}$/.test(name);
 
 /**
@@ -65,6 +67,7 @@ export function putOperator(
   );
 }
 
+/** By name; never their passwords. */
 export async function listOperators(database: Database): Promise<Operator[]> {
   const found = await rows<{ name: string; created_at: string; created_by: string }>(
     database.executor,

@@ -9,6 +9,7 @@ const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 /** Whoever can write a hash into the configuration must not be able to hang the process with it. */
 const BOUNDS = { N: 131_072, r: 16, p: 4 };
+/** Characters; what is longer is refused before any work is spent on it. */
 export const PASSWORD_LENGTH_MAX = 1_024;
 
 interface PasswordHash {
@@ -40,6 +41,10 @@ function derive(password: string, salt: Buffer, cost: typeof COST, bytes: number
   });
 }
 
+/**
+ * `scrypt$N$r$p$salt$hash` of a password, with a salt of its own. RangeError: it is empty or longer than
+ * `PASSWORD_LENGTH_MAX`.
+ */
 export async function hashPassword(password: string): Promise<string> {
   if (password.length === 0 || password.length > PASSWORD_LENGTH_MAX)
     throw new RangeError(`A password has 1 to ${PASSWORD_LENGTH_MAX} characters`);

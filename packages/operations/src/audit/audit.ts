@@ -16,6 +16,7 @@ export interface ActEnding {
   detail: string | null;
 }
 
+/** An act as it stands in the audit table, with its time and its end. */
 export interface AuditRow extends AuditedAct {
   id: string;
   at: Date;

@@ -14,6 +14,7 @@ export interface AdoptionPlan {
   unfinished: { events: number; effects: number };
 }
 
+/** What adopting would change, and what is unfinished meanwhile. Changes nothing. */
 export async function planAdoption(database: Database): Promise<AdoptionPlan> {
   const known = {
     stripe: (await readPeerFingerprint(database, 'stripe')) !== null,

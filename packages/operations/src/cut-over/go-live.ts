@@ -61,6 +61,7 @@ export async function planGoLive(
   };
 }
 
+/** What became of what was waiting when the bridge went live. */
 export interface WentLive {
   at: Date;
   /** Effects of older money that are only asked about from now on. */

@@ -33,6 +33,7 @@ import {
 import { gatherEntries, type RecordingFlow } from './gather-day';
 import { type PaymentStanding, readStandings, standingOf } from './standing';
 
+/** Whose records are counted, and by which clock. */
 export interface ClosingOptions {
   database: Database;
   flows: readonly RecordingFlow[];
@@ -40,6 +41,7 @@ export interface ClosingOptions {
   timeZone: string;
 }
 
+/** The closed day, or why it was not closed. */
 export type Closing =
   | {
       kind: 'closed';
@@ -281,6 +283,10 @@ export async function closeDueDays(
   return closed;
 }
 
+/**
+ * What a walk along the chain of closed days found. `head`: of the last day that holds; `broken`: the first that does
+ * not.
+ */
 export interface ChainCheck {
   /** Links looked at. */
   checked: number;

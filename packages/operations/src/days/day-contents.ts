@@ -29,12 +29,14 @@ export interface DayEntry {
   next: string | null;
 }
 
+/** How many, and how much. */
 export interface Figure {
   count: number;
   /** Minor units. */
   amount: number;
 }
 
+/** Sums of one currency, in minor units. Each payment counts under `paid`, and again under where it stands. */
 export interface CurrencyFigures {
   currency: string;
   paid: Figure;
@@ -52,6 +54,7 @@ export interface CurrencyFigures {
   refundsUndone: Figure;
 }
 
+/** A payment that is not settled, with its reason and the next command. */
 export interface OpenPayment {
   day: Day;
   flow: string;
@@ -65,6 +68,7 @@ export interface OpenPayment {
   next: string | null;
 }
 
+/** An entry about another day than the one that tells of it. */
 export interface Correction {
   /** The closed day it belongs to. */
   day: Day;

@@ -24,6 +24,10 @@ export interface DayMailOptions {
   worker: string;
 }
 
+/**
+ * What became of one mail. `owed`: the server is away and it is tried again; `unheard`: sent, no answer, not sent
+ * twice.
+ */
 export interface MailEnding {
   day: Day;
   state: 'sent' | 'unheard' | 'refused' | 'owed';
@@ -168,6 +172,7 @@ export interface DayMail {
   detail: string | null;
 }
 
+/** How the mails about a day stand, one for each set of recipients. */
 export async function listDayMails(executor: Executor, day: Day): Promise<DayMail[]> {
   const found = await rows<Omit<DayMail, 'settledAt'> & { settled_at: string | null }>(
     executor,

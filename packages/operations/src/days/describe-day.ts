@@ -124,5 +124,6 @@ export function openSentence(one: DayContents['unsettled'][number], day?: string
   return `${one.title}${of}: ${moneyText(one.amount, one.currency)} ${STANDINGS[one.standing]}${coded}${why === null ? '' : `: ${why}`}`;
 }
 
+/** Whether nothing of the day, and nothing of the days before it, waits for anybody. */
 export const isDayFine = (contents: DayContents): boolean =>
   contents.unsettled.length === 0 && contents.stillOpen.every(({ standing }) => isSettled(standing));

@@ -1,5 +1,6 @@
 import type { Executor } from '@bridge/database';
 import type { RecordedFact } from '@bridge/flow';
+import { nextForParkedEvent } from '../resolve/next-for-parked';
 import { type EffectStanding, readEffectStandings, readParkedReasons } from '../tables/read-proof-tables';
 import type { Standing } from './day-contents';
 
@@ -37,7 +38,10 @@ export function standingOf(
     const reason = 'It is recorded as paid, and nothing was planned for it';
     return { standing: 'parked', code: 'NO_EFFECT', reason, next: `./bridge prove ${fact.id}` };
   }
-  const next = parked === undefined ? `./bridge prove ${fact.id}` : `./bridge events show ${parked.id}`;
+  const next =
+    parked === undefined
+      ? `./bridge prove ${fact.id}`
+      : nextForParkedEvent({ id: parked.id, reasonCode: fact.parkedCode, objectId: fact.id });
   return { standing: 'parked', code: fact.parkedCode, reason: parked?.reason ?? null, next };
 }
 

@@ -1,10 +1,10 @@
 import type { EndpointFix, EndpointFixed } from './endpoint-fix';
+import type { DoctorOptions } from './looks/examination';
 import type { DoctorReport } from './report';
-import type { DoctorOptions } from './run-doctor';
 
 export type { EndpointFix, EndpointFixed } from './endpoint-fix';
+export type { DoctorOptions } from './looks/examination';
 export type { DoctorFault, DoctorReport, DoctorSection } from './report';
-export type { DoctorOptions } from './run-doctor';
 
 /**
  * Looks at everything that the bridge needs: configuration, PostgreSQL, Redis, clocks, Stripe's key and endpoint,

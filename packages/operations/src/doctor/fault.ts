@@ -311,6 +311,12 @@ const TEXTS = {
     'Stripe goes on trying for three days; reconciliation finds payments among them before.',
     'Look whether the ingress is running and reachable; the Stripe dashboard shows what was answered.',
   ],
+  SIGNATURES_REFUSED: [
+    'broken',
+    'Webhooks are refused, since no secret of ours makes their signature: {about}.',
+    'Payments are only found by reconciliation, minutes later, until the secret is the endpoint’s own.',
+    'Stripe dashboard, Developers, Webhooks: copy the signing secret of this endpoint to STRIPE_WEBHOOK_SECRETS and restart the ingress. Who sent them: ./bridge events rejections',
+  ],
   PULL_LATE: [
     'broken',
     'With STRIPE_DELIVERY=pull events are fetched each minute; the last time was {about}.',

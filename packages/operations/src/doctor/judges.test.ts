@@ -283,6 +283,7 @@ describe('webhook endpoint', () => {
     endpoints: [ours],
     look,
     pending: [],
+    wronglySigned: 0,
     fetchedAt: null,
     pullSeconds: 60,
     at,
@@ -316,6 +317,9 @@ describe('webhook endpoint', () => {
     [{ look: { ...look, outcome: 'certificate', cause: 'CERT_HAS_EXPIRED' } }, ['ENDPOINT_CERTIFICATE']],
     [{ look: { ...look, outcome: 'unreachable', cause: 'ECONNREFUSED' } }, ['ENDPOINT_UNREACHABLE']],
     [{ pending: [{ eventId: 'evt_1', createdAt: before(600) }] }, ['DELIVERIES_PENDING']],
+    // A scanner may try once or twice; a wrong secret refuses every webhook.
+    [{ wronglySigned: 2 }, []],
+    [{ wronglySigned: 3 }, ['SIGNATURES_REFUSED']],
     [{ endpoints: null }, []],
   ])('%j: %j', (change, expected) => expect(with_(change)).toEqual(expected));
 

@@ -1,12 +1,14 @@
 import type { EndpointFix } from './endpoint-fix';
 import { type Fault, fault, type Judged, SECTIONS, type SectionName } from './fault';
 
+/** One thing that is wrong, with the section that saw it. */
 export interface DoctorFault extends Fault {
   section: SectionName;
   /** The page that says more: `/runbooks/<name>` at the console, `./bridge runbook <name>` here. Null: none yet. */
   runbook: string | null;
 }
 
+/** One subject that was looked at. */
 export interface DoctorSection {
   name: SectionName;
   /** `not-checked`: something else failed, or it is not used here. */
@@ -16,6 +18,7 @@ export interface DoctorSection {
   codes: string[];
 }
 
+/** What the doctor saw. `fine`: payments can arrive; notes do not make it false. */
 export interface DoctorReport {
   at: Date;
   version: string;

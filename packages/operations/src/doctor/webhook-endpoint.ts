@@ -13,6 +13,9 @@ const OLDEST_VERSION = '2022-08-01';
 const PENDING_AFTER_MS = 120_000;
 const PULL_LATE_MS = 300_000;
 
+/** One or two may be anybody's; a wrong secret refuses every one. */
+const WRONGLY_SIGNED_MIN = 3;
+
 export interface WebhookFacts {
   delivery: 'webhook' | 'pull';
   /** Event types of the flows that are on. */
@@ -27,6 +30,8 @@ export interface WebhookFacts {
   look: AddressSeen | null;
   /** Events that Stripe could not deliver somewhere, and that are not in our inbox either. */
   pending: readonly { eventId: string; createdAt: Date }[];
+  /** Webhooks of the last day with a wrong signature, since the last one that was taken. */
+  wronglySigned: number;
   /** With pull: when events were last fetched to the end; null: never. */
   fetchedAt: Date | null;
   pullSeconds: number;
@@ -70,9 +75,9 @@ const sameAddress = (one: string, other: string): boolean => parsed(one)?.href =
 export function judgeWebhook(facts: WebhookFacts): Judged {
   const { delivery, endpoints, wants } = facts;
   if (delivery === 'pull') return judgePull(facts);
-  if (endpoints === null) return { detail: 'not looked at: the key may not read webhook endpoints', faults: [] };
-  const ours = pickOurs(endpoints, facts);
   const pending = pendingFaults(facts);
+  if (endpoints === null) return { detail: 'not looked at: the key may not read webhook endpoints', faults: pending };
+  const ours = pickOurs(endpoints, facts);
   if (ours.kind !== 'ours') {
     const code = (
       { missing: 'ENDPOINT_MISSING', ambiguous: 'ENDPOINT_AMBIGUOUS', foreign: 'ENDPOINT_OF_OTHER_BRIDGE' } as const
@@ -144,12 +149,16 @@ function lookFaults(look: AddressSeen | null): Fault[] {
   return status === 405 ? [] : [fault('ENDPOINT_NOT_OURS', `HTTP ${status}`)];
 }
 
-function pendingFaults({ pending, at }: WebhookFacts): Fault[] {
+function pendingFaults({ pending, wronglySigned, at }: WebhookFacts): Fault[] {
+  const refused =
+    wronglySigned < WRONGLY_SIGNED_MIN
+      ? []
+      : [fault('SIGNATURES_REFUSED', `${wronglySigned} in the last 24 hours, and none was taken since`)];
   const [first] = pending;
-  if (first === undefined) return [];
+  if (first === undefined) return refused;
   const oldest = Math.min(...pending.map(({ createdAt }) => createdAt.getTime()));
   const count = `${pending.length === 100 ? 'at least 100' : pending.length}, the oldest ${spell((at.getTime() - oldest) / 1_000)} old`;
-  return [fault('DELIVERIES_PENDING', `${count}, for instance ${first.eventId}`)];
+  return [...refused, fault('DELIVERIES_PENDING', `${count}, for instance ${first.eventId}`)];
 }
 
 /** Stripe lists at most so many types at once. */

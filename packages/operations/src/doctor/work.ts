@@ -70,7 +70,7 @@ export function judgeWork(facts: WorkFacts): Judged {
       ...(schedulers === 0 ? [fault('SCHEDULER_MISSING')] : []),
       ...closures.flatMap(closureFaults),
       ...(late ? [fault('WORK_LATE', spell(oldestUnfinishedSeconds))] : []),
-      ...(waiting > 0 ? [fault('PEOPLE_WAITED_FOR', counted(waiting, 'row'))] : []),
+      ...(waiting > 0 ? [fault('PEOPLE_WAITED_FOR', counted(waiting, 'thing'))] : []),
       ...scheduleFaults(facts, { workers, schedulers }),
       ...facts.failedJobs
         .filter((failed) => failed.count > 0)

@@ -15,8 +15,10 @@ export const CHECK_STEPS = [
   'latency',
   'cart',
 ] as const;
+/** A step of the check, by its stable name. */
 export type CheckStepName = (typeof CHECK_STEPS)[number];
 
+/** One step, and what it saw. */
 export interface CheckStep {
   name: CheckStepName;
   /** `found`: see `faults`. `not-checked`: something before it failed, or it was not asked for. */
@@ -27,6 +29,7 @@ export interface CheckStep {
   codes: FileMakerFaultCode[];
 }
 
+/** What the check saw at the FileMaker Server. `fine`: nothing that keeps payments from arriving. */
 export interface FileMakerCheck {
   at: Date;
   server: { url: string; database: string; version: string | null };

@@ -14,6 +14,7 @@ import { judgeAccount, judgeScripts, type NamesSeen } from './judge-names';
 import { type LentSessions, lendSessions, RedisAwayError } from './lend-sessions';
 import { CheckReport, type CheckStepName, type FileMakerCheck } from './report';
 
+/** The server to look at, and what the bridge will want of it. */
 export interface FileMakerCheckOptions {
   database: Database;
   filemaker: FilemakerConfig;

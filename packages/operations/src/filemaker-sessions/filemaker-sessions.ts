@@ -2,6 +2,7 @@ import type { Database } from '@bridge/database';
 import { type Closure, createGates } from '@bridge/gates';
 import { type PoolHold, readPoolHold, readSessionRows, type SessionRow } from '../tables/read-processes';
 
+/** Who holds which FileMaker session, as PostgreSQL knows it. */
 export interface FileMakerSessions {
   at: Date;
   /** FILEMAKER_MAX_SESSIONS; null where no FileMaker is configured. */

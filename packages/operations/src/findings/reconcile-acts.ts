@@ -45,9 +45,11 @@ export function giveUpReconcile(database: Database, runId: string, why: string):
   return createRuns(database).supersede(runId, 'NO_WORKER', why);
 }
 
+/** A run by its number; undefined: there is none. */
 export const findReconcileRun = (database: Database, runId: string): Promise<Run | undefined> =>
   createRuns(database).find(runId);
 
+/** Findings that fit the filter, the newest first. */
 export const listFindings = (database: Database, filter: FindingFilter): Promise<StoredFinding[]> =>
   createFindings(database).list(filter);
 
@@ -55,17 +57,20 @@ export const listFindings = (database: Database, filter: FindingFilter): Promise
 export const totalFindings = (database: Database, filter: { run?: string; flow?: string }): Promise<FindingTotal[]> =>
   createFindings(database).totals(filter);
 
+/** A finding with what people did about it, the newest first. */
 export interface ShownFinding {
   finding: StoredFinding;
   audit: AuditRow[];
 }
 
+/** By its number; undefined: there is none. */
 export async function showFinding(database: Database, id: string): Promise<ShownFinding | undefined> {
   const finding = await createFindings(database).find(id);
   if (finding === undefined) return undefined;
   return { finding, audit: await listAudit(database, { object: `finding:${id}`, limit: 20 }) };
 }
 
+/** The accepted finding, or why it was not accepted. */
 export type FindingAcceptance =
   | { kind: 'accepted'; finding: StoredFinding }
   | { kind: 'refused'; code: 'FINDING_NOT_FOUND' | 'FINDING_NOT_OPEN'; reason: string };

@@ -8,7 +8,7 @@ import { readEffectStandings, readProofEvents } from '../tables/read-proof-table
 export type ReplayedFinding =
   /** It is on its way: an event or an effect that goes on by itself. */
   | { kind: 'on-its-way' }
-  /** Done; the next comparison closes the finding. */
+  /** Done, and only a comparison can tell whether all is right; see `readNextLook`. */
   | { kind: 'done' }
   | { kind: 'parked'; code: string; reason: string | null; next: string }
   /** A person has decided that it shall not happen, or nothing was owed. */

@@ -131,4 +131,131 @@ describe('forgetting a customer', () => {
     ]);
     expect(JSON.stringify(rows)).not.toMatch(/rhonda|nobody|cus_/i);
   });
+
+  test('an address inside a longer one is somebody else’s: their bodies and what was typed about them stay', async () => {
+    await settle(await sale('cs_test_one', 'ann@x.example', 'cus_Ann'));
+    await settle(await sale('cs_test_two', 'joann@x.example', 'cus_Joann'));
+    await processed();
+    const audit = (object: string, why: string) =>
+      database.executor.execute(
+        sql`insert into operations.audit (who, action, object, why, outcome, ended_at)
+            values ('ada', 'event.reprocess', ${object}, ${why}, 'done', now())`,
+      );
+    await audit('event:9001', 'joann@x.example has called');
+    await audit('event:9002', 'Call from (Ann@x.example).');
+    expect(await forgetCustomer(database, 'ann@x.example', { ...asked, ...options })).toMatchObject({
+      kind: 'forgotten',
+      events: 2,
+      effects: 1,
+    });
+    expect(await left()).toEqual({ events: 2, effects: 1 });
+    const { rows } = await database.executor.execute(
+      sql`select why from operations.audit where action = 'event.reprocess' order by id`,
+    );
+    expect(rows).toEqual([{ why: 'joann@x.example has called' }, { why: '(erased)' }]);
+  });
+
+  test('a body that only mentions the address goes, and what else it names stays', async () => {
+    await settle(await sale('cs_test_one', 'ann@x.example', 'cus_Ann'));
+    await arrive(
+      'evt_gift',
+      { data: { object: { id: 'cs_test_gift', note: 'a gift:\nann@x.example paid it' } } },
+      'cs_test_gift',
+    );
+    const gift = await plan({ subject: { checkoutSessionId: 'cs_test_gift' }, body: '{"a":1}' });
+    await settle(gift);
+    const told = await plan({ subject: { checkoutSessionId: 'cs_test_told' }, body: '{"a":1}' });
+    await settle(told);
+    await database.executor.execute(
+      sql`update effects.effects set result = '{"note":"for ann@x.example"}'::jsonb where id = ${told}`,
+    );
+    await processed();
+    const { objectIds } = await planForgetting(database, 'ann@x.example', options);
+    expect(objectIds).not.toContain('cs_test_gift');
+    expect(await forgetCustomer(database, 'ann@x.example', { ...asked, ...options })).toMatchObject({
+      kind: 'forgotten',
+      events: 3,
+      effects: 2,
+    });
+    const { rows } = await database.executor.execute(
+      sql`select id::text as id from effects.effects where body is not null`,
+    );
+    expect(rows).toEqual([{ id: gift }]);
+  });
+
+  test.each([
+    ['a plan about them alone loses its reason', ['cs_test_one'], 'webhooks were lost', '(erased)'],
+    [
+      'a plan about others too keeps a reason that does not name them',
+      ['cs_test_one', 'cs_test_two'],
+      'webhooks were lost',
+      'webhooks were lost',
+    ],
+    ['one that names them loses it', ['cs_test_one', 'cs_test_two'], 'Mrs LEE has called', '(erased)'],
+    [
+      'one that names a payment of theirs loses it',
+      ['cs_test_one', 'cs_test_two'],
+      'as with pi_cs_test_one',
+      '(erased)',
+    ],
+    ['one about others alone keeps it', ['cs_test_two'], 'Mrs Lee has called', 'Mrs Lee has called'],
+  ])('of replays, %s', async (_title, objectIds, why, kept) => {
+    await arrive('evt_one', {
+      data: {
+        object: {
+          id: 'cs_test_one',
+          payment_intent: 'pi_cs_test_one',
+          customer_details: { name: 'Ann Lee', email: 'al@x.example' },
+        },
+      },
+    });
+    await arrive('evt_two', { data: { object: { id: 'cs_test_two' } } });
+    await processed();
+    expect(await whyAfterForgetting(objectIds, why)).toEqual([kept, kept]);
+  });
+
+  test('where no body is left that tells their name, a plan about others too loses its reason', async () => {
+    expect(await whyAfterForgetting(['cs_test_one', 'cs_test_two'], 'webhooks were lost', 'cs_test_one')).toEqual([
+      '(erased)',
+      '(erased)',
+    ]);
+  });
+
+  /** What stays of a plan's reason, in the plan and in the audit table. */
+  async function whyAfterForgetting(
+    objectIds: readonly string[],
+    why: string,
+    name = 'al@x.example',
+  ): Promise<unknown[]> {
+    const { rows } = await database.executor.execute(
+      sql`insert into operations.replay_plans (state, asked_by, why, args) values ('wanted', 'ada', ${why}, '{"words":["2026-11-01"]}'::jsonb) returning id::text as id`,
+    );
+    const id = String(rows[0]?.id);
+    for (const objectId of objectIds)
+      await database.executor.execute(
+        sql`insert into operations.replay_items (plan_id, word, object_id, event_type, object, livemode)
+            values (${id}, ${objectId}, ${objectId}, 'checkout.session.completed', '{}'::jsonb, false)`,
+      );
+    await database.executor.execute(
+      sql`update operations.replay_items set effect_id = 9000 + id where object_id = ${objectIds.at(-1) ?? ''}`,
+    );
+    await database.executor.execute(
+      sql`insert into operations.audit (who, action, object, why, outcome, ended_at)
+          select 'ada', 'effect.resolve', 'effect:' || effect_id, ${why}, 'done', now() from operations.replay_items where effect_id is not null`,
+    );
+    await database.executor.execute(
+      sql`insert into operations.audit (who, action, object, why, outcome, detail, ended_at)
+          values ('ada', 'replay.plan', 'replay:2026-11-01', ${why}, 'done', ${`plan ${id}`}, now())`,
+    );
+    expect(await forgetCustomer(database, name, { ...asked, ...options })).toMatchObject({ kind: 'forgotten' });
+    // What the plan did to somebody else's effect was written down with the same reason.
+    const acted = await database.executor.execute(
+      sql`select why from operations.audit where action = 'effect.resolve'`,
+    );
+    const after = await database.executor.execute(
+      sql`select p.why, (select why from operations.audit where action = 'replay.plan') as audited from operations.replay_plans p`,
+    );
+    expect(acted.rows).toEqual([{ why: after.rows[0]?.why }]);
+    return [after.rows[0]?.why, after.rows[0]?.audited];
+  }
 });

@@ -6,6 +6,7 @@ import { sql } from 'drizzle-orm';
 import { auditedTransaction } from '../audit/audit';
 import type { Asked } from '../resolve/resolve-effect';
 import { forgetWords } from './forget-words';
+import { documentMentions, personWordsIn, plainPieceOf } from './mentions';
 
 /** What is known of a customer. Ids and counts only. */
 export interface ForgetPlan {
@@ -22,6 +23,7 @@ export interface ForgetPlan {
   unsettled: { kind: 'event' | 'effect'; id: string; title: string }[];
 }
 
+/** How many rows were erased, or why none was. `shown`: payloads that a replay had shown. */
 export type Forgetting =
   | { kind: 'forgotten'; customer: string; events: number; effects: number; shown: number }
   | { kind: 'refused'; code: 'CUSTOMER_NOT_FOUND' | 'CUSTOMER_UNSETTLED' | 'CUSTOMER_UNFIT'; reason: string };
@@ -84,7 +86,10 @@ async function trace(
   database: Database,
   customer: string,
   { relatedIds }: ForgetOptions,
-): Promise<{ objectIds: Set<string>; events: TracedEvent[]; effects: TracedEffect[] }> {
+): Promise<{ objectIds: Set<string>; events: TracedEvent[]; effects: TracedEffect[]; personWords: Set<string> }> {
+  const piece = customer.includes('@') ? plainPieceOf(customer) : '';
+  const isTheirs = (named: boolean, documents: readonly string[]): boolean =>
+    named || documents.some((document) => documentMentions(document, customer));
   const objectIds = new Set<string>(PAYMENT_ID.test(customer) ? [customer] : []);
   let [events, effects]: [TracedEvent[], TracedEffect[]] = [[], []];
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
@@ -93,22 +98,51 @@ async function trace(
       for (const related of await relatedIds(id)) if (PAYMENT_ID.test(related)) objectIds.add(related);
     const ids = [...objectIds];
     const texts = [customer, ...ids];
-    events = await paged((page) => traceEvents(database, { texts, objectIds: ids }, page));
-    effects = await paged((page) => traceEffects(database, { needles: texts.map(needleOf), objectIds: ids }, page));
-    for (const { body } of events) if (body !== null) for (const id of idsIn(body)) objectIds.add(id);
-    for (const { checkoutSessionId } of effects) if (checkoutSessionId !== null) objectIds.add(checkoutSessionId);
+    events = await paged(async (page) => {
+      const { found, ...rest } = await traceEvents(database, { texts, objectIds: ids, piece }, page);
+      return {
+        found: found.filter(({ named, body }) => isTheirs(named, body === null ? [] : [textOf(body)])),
+        ...rest,
+      };
+    });
+    effects = await paged(async (page) => {
+      const needles = texts.map(needleOf);
+      const { found, ...rest } = await traceEffects(database, { needles, objectIds: ids, piece }, page);
+      return { found: found.filter(({ named, documents }) => isTheirs(named, documents)), ...rest };
+    });
+    // A body that only mentions the address in a sentence may be about somebody else's payment: it goes, and leads no further.
+    const own = { events: events.filter(({ named }) => named), effects: effects.filter(({ named }) => named) };
+    for (const { body } of own.events) if (body !== null) for (const id of idsIn(body)) objectIds.add(id);
+    for (const { checkoutSessionId } of own.effects) if (checkoutSessionId !== null) objectIds.add(checkoutSessionId);
     if (objectIds.size === before || objectIds.size > OBJECTS_MAX) break;
   }
-  return { objectIds, events, effects };
+  const documents = [
+    ...events.flatMap(({ named, body }) => (named && body !== null ? [textOf(body)] : [])),
+    ...effects.flatMap(({ named, documents: own }) => (named ? own : [])),
+  ];
+  return { objectIds, events, effects, personWords: new Set(documents.flatMap(personWordsIn)) };
 }
 
+const textOf = (body: Buffer): string => body.toString('utf8');
+
+/** What forgetting would erase. Changes nothing. */
 export async function planForgetting(
   database: Database,
   customer: string,
   options: ForgetOptions,
 ): Promise<ForgetPlan> {
-  const { objectIds, events, effects } = await trace(database, customer, options);
+  const { personWords: _words, ...plan } = await planWithWords(database, customer, options);
+  return plan;
+}
+
+async function planWithWords(
+  database: Database,
+  customer: string,
+  options: ForgetOptions,
+): Promise<ForgetPlan & { personWords: ReadonlySet<string> }> {
+  const { objectIds, events, effects, personWords } = await trace(database, customer, options);
   return {
+    personWords,
     customer: standInFor(customer),
     objectIds: [...objectIds].sort(),
     events: events.filter(({ body, state }) => body !== null && EVENT_DONE.has(state)).map(({ id }) => id),
@@ -143,7 +177,7 @@ export async function forgetCustomer(
   customer: string,
   { by, why, ...options }: Asked & ForgetOptions,
 ): Promise<Forgetting> {
-  const plan = await planForgetting(database, customer, options);
+  const { personWords, ...plan } = await planWithWords(database, customer, options);
   return auditedTransaction<Forgetting>(
     database,
     { who: by, action: 'customer.forget', object: plan.customer, why },
@@ -165,7 +199,12 @@ export async function forgetCustomer(
       const events = await forgetEvents(tx, plan.events);
       const effects = await forgetEffects(tx, plan.effects);
       const shown = await forgetShown(tx, plan.objectIds);
-      const words = await forgetWords(tx, { customer, objects: plan.actedOn, objectIds: plan.objectIds });
+      const words = await forgetWords(tx, {
+        customer,
+        personWords,
+        objects: plan.actedOn,
+        objectIds: plan.objectIds,
+      });
       if (plan.objectIds.length === 0 && events + effects + words === 0)
         return {
           kind: 'refused',

@@ -1,6 +1,7 @@
-import { changed, type Transaction } from '@bridge/database';
+import { changed, rows, type Transaction } from '@bridge/database';
 import { forgetAcceptedWhys } from '@bridge/reconciliation';
 import { type SQL, sql } from 'drizzle-orm';
+import { hasWordOf, mentions, plainPieceOf } from './mentions';
 
 /**
  * Acts about a payment or a customer. Why they were done is free text, which may name a customer. Acts on the bridge itself
@@ -34,39 +35,91 @@ const planSilenced = sql`why = ${ERASED}, send_why = case when send_why is null 
   args = jsonb_set(args, '{words}', coalesce((select jsonb_agg(case when w.word ~ ${IDS_ONLY} then w.word else ${ERASED} end order by w.place)
     from jsonb_array_elements_text(args -> 'words') with ordinality as w (word, place)), '[]'::jsonb))`;
 
+/** A customer, as far as words can name them. */
+export interface AboutCustomer {
+  customer: string;
+  /** Words of their names, addresses and telephone numbers, in small letters; empty: no body is left that tells them. */
+  personWords: ReadonlySet<string>;
+  /** What of theirs was acted on, as the audit table names it: `effect:12`, `event:34`. */
+  objects: readonly string[];
+  /** Their ids at Stripe. */
+  objectIds: readonly string[];
+}
+
+/** Rows with the customer's address or id in their text, as a whole: a wide look in the database, then a close one here. */
+async function naming(
+  tx: Transaction,
+  { customer }: AboutCustomer,
+  { table, id, text }: { table: SQL; id: SQL; text: SQL },
+): Promise<string[]> {
+  const found = await rows<{ id: string; text: string }>(
+    tx,
+    sql`select ${id}::text as id, ${text} as text from ${table} where strpos(lower(${text}), ${plainPieceOf(customer)}) > 0`,
+  );
+  return found.filter((row) => mentions(row.text, customer)).map((row) => row.id);
+}
+
+const planText = sql`concat_ws(' ', why, send_why, (select string_agg(w.word, ' ') from jsonb_array_elements_text(args -> 'words') as w (word)))`;
+
+/**
+ * The plans of replays whose words go. One that was about this customer alone loses its reason. One about others too keeps it
+ * where it surely does not name this customer: their names are known from what is about to be erased, and neither they nor an
+ * address or id of theirs stand in it. Where no body is left that tells their name, it goes: a reason less is the smaller harm.
+ */
+async function plansToSilence(tx: Transaction, about: AboutCustomer): Promise<string[]> {
+  const ids = texts(about.objectIds);
+  const planned = await rows<{ id: string; text: string; others: boolean }>(
+    tx,
+    sql`select id::text as id, ${planText} as text,
+          exists (select 1 from operations.replay_items i where i.plan_id = p.id and not i.object_id = any(${ids})) as others
+        from operations.replay_plans p
+        where exists (select 1 from operations.replay_items i where i.plan_id = p.id and i.object_id = any(${ids}))`,
+  );
+  const mayKeep = ({ text, others }: { text: string; others: boolean }): boolean =>
+    others &&
+    about.personWords.size > 0 &&
+    !hasWordOf(text, about.personWords) &&
+    !about.objectIds.some((id) => mentions(text, id));
+  const silent = planned.filter((plan) => !mayKeep(plan)).map(({ id }) => id);
+  const named = await naming(tx, about, { table: sql`operations.replay_plans`, id: sql`id`, text: planText });
+  return [...new Set([...silent, ...named])];
+}
+
 /**
  * Erases what was typed about these objects (`effect:12`, `event:34`, and ids at Stripe), and wherever the customer's own
- * address was typed. Only a person's wish to forget a customer does this; no clock does, because whoever audits the books
- * needs to know why somebody acted. Returns how many rows.
+ * address was typed, as a whole and not as a part of a longer one. Only a person's wish to forget a customer does this; no clock
+ * does, because whoever audits the books needs to know why somebody acted. Returns how many rows.
  */
-export async function forgetWords(
-  tx: Transaction,
-  about: { customer: string; objects: readonly string[]; objectIds: readonly string[] },
-): Promise<number> {
+export async function forgetWords(tx: Transaction, about: AboutCustomer): Promise<number> {
   const ids = texts(about.objectIds);
-  const names = (text: SQL): SQL => sql`strpos(lower(${text}), lower(${about.customer})) > 0`;
-  const plans = sql`select plan_id from operations.replay_items where object_id = any(${ids})
-    union select id from operations.replay_plans where ${names(sql`concat_ws(' ', args ->> 'words', why, send_why)`)}`;
+  const silent = await plansToSilence(tx, about);
+  const plans = sql`${sql.param(silent)}::bigint[]`;
+  const auditText = sql`object || ' ' || why`;
+  const acting = await naming(tx, about, { table: sql`operations.audit`, id: sql`id`, text: auditText });
+  const typed = await naming(tx, about, { table: sql`operations.replay_items`, id: sql`id`, text: sql`word` });
   const acts = await changed(
     tx,
+    // What a replay did to a single effect is written down with the replay's own reason, whoever that effect is about.
     sql`update operations.audit set ${silenced}
         where action = any(${texts(ABOUT_PAYMENTS)}) and ${speaks}
           and (object = any(${texts(about.objects)})
-            or ${names(sql`object || ' ' || why`)}
+            or id = any(${sql.param(acting)}::bigint[])
             or object in (select 'finding:' || id from reconciliation.findings where object_id = any(${ids}))
-            or object in (select 'replay:' || plan_id from (${plans}) p)
-            or (action = 'replay.plan' and substring(detail from '^plan ([0-9]{1,18})')::bigint in (${plans})))`,
+            or object in (select 'replay:' || p.id from unnest(${plans}) as p (id))
+            or exists (select 1 from operations.replay_plans p join operations.replay_items i on i.plan_id = p.id
+              where p.id = any(${plans}) and audit.object = 'effect:' || i.effect_id and audit.why in (p.why, p.send_why))
+            or (action = 'replay.plan' and substring(detail from '^plan ([0-9]{1,18})')::bigint = any(${plans})))`,
   );
   const planned = await changed(
     tx,
-    sql`update operations.replay_plans set ${planSilenced} where id in (${plans}) and ${planSpeaks}`,
+    sql`update operations.replay_plans set ${planSilenced} where id = any(${plans}) and ${planSpeaks}`,
   );
   const items = await changed(
     tx,
     // A word that led nowhere stands in the place of the object too.
     sql`update operations.replay_items set word = ${ERASED},
           object_id = case when object_id ~ ${IDS_ONLY} then object_id else id::text || ${ERASED}::text end
-        where (object_id = any(${ids}) or ${names(sql`word`)}) and word !~ ${IDS_ONLY}`,
+        where (object_id = any(${ids}) or id = any(${sql.param(typed)}::bigint[])) and word !~ ${IDS_ONLY}`,
   );
   return acts + planned + items + (await forgetAcceptedWhys(tx, about.objectIds));
 }

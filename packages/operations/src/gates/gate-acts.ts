@@ -22,6 +22,7 @@ export function pauseScope(database: Database, scope: string, { by, why }: Asked
   );
 }
 
+/** What a person's resume has opened. */
 export interface Resumption {
   /** Pauses and halts that were lifted. */
   lifted: number;

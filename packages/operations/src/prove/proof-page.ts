@@ -11,11 +11,42 @@ const TONES: Readonly<Record<ProofStanding, 'fine' | 'waits' | 'broken' | ''>> =
   'nothing-owed': '',
 };
 
-const detailsOf = (details: Proof['timeline'][number]['details']): string =>
-  Object.entries(details)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name} ${value}`)
+/** What the details are called on paper; what is not here is told by the sentence already. */
+const NAMES: Readonly<Record<string, string>> = {
+  session: 'FileMaker session',
+  row: 'inbox row',
+  event: 'event',
+  object: 'about',
+  charge: 'charge',
+  id: 'number',
+  effect: 'effect',
+  key: 'key',
+  lane: 'lane',
+  attempt: 'attempt',
+  worker: 'process',
+  stage: 'reached',
+  code: 'code',
+  finding: 'finding',
+  class: 'class',
+  act: 'act',
+};
+
+/** Ids and codes that the sentence leaves out, in words. */
+function detailsOf({ what, sentence, details }: Proof['timeline'][number]): string {
+  return Object.entries(details)
+    .map(([name, value]) => [name === 'session' && what === 'money' ? 'Checkout Session' : NAMES[name], value] as const)
+    .flatMap(([name, value]) =>
+      name === undefined || value === null || isTold(sentence, name, String(value)) ? [] : [`${name} ${value}`],
+    )
     .join(' · ');
+}
+
+/** Whether the sentence says it already. A bare number says nothing without its name. */
+function isTold(sentence: string, name: string, value: string): boolean {
+  const words = sentence.split(/[\s,:()[\]"]+/);
+  const told = words.some((word, at) => word === value && (!/^\d+$/.test(value) || words[at - 1] === name));
+  return told || value === 'answered';
+}
 
 /** The proof as a page of its own, to hand on or to print. Holds ids and amounts, no customer data. */
 export function proofPage(proof: Proof): string {
@@ -28,8 +59,8 @@ ${verdicts.map(({ standing, sentence }) => html`<p class="verdict ${TONES[standi
 <h2>What happened</h2>
 <table><thead><tr><th class="when">When (${timeZone})</th><th class="what">What</th></tr></thead><tbody>
 ${timeline.map(
-  ({ at, sentence, details }) =>
-    html`<tr><td class="time">${format.format(at)}</td><td class="what">${sentence}<br><span class="quiet">${detailsOf(details)}</span></td></tr>`,
+  (entry) =>
+    html`<tr><td class="time">${format.format(entry.at)}</td><td class="what">${entry.sentence}<br><span class="quiet">${detailsOf(entry)}</span></td></tr>`,
 )}
 </tbody></table>
 ${also.length === 0 ? null : html`<p class="quiet">The same number also means: ${also.join(', ')}</p>`}`;

@@ -20,6 +20,7 @@ export interface Verdict {
   next: string | null;
 }
 
+/** One thing that happened, as a sentence with its ids. */
 export interface ProofEntry {
   at: Date;
   what:
@@ -56,6 +57,7 @@ export interface Proof {
   also: string[];
 }
 
+/** Nothing of the money is known under this id: where it was looked for, or what else it is. */
 export interface NoProof {
   found: false;
   id: string;

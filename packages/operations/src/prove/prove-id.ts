@@ -11,6 +11,7 @@ import {
   hasTable,
   type ProofEffect,
   type ProofEvent,
+  readEffectOfAttempt,
   readEffectsOfSession,
   readProofEffects,
   readProofEvents,
@@ -21,6 +22,7 @@ import { type ProofFinding, readProofFindings } from './read-findings';
 import { entriesOfEffect, entriesOfEvent, entriesOfFact, entriesOfFinding, entryOfAct, sortEntries } from './timeline';
 import { verdictOf, verdictOfEffect, verdictOfEvent } from './verdict-of';
 
+/** Whose records are looked at, and in which zone times are written. `now` is for tests. */
 export interface ProveOptions {
   database: Database;
   flows: readonly RecordingFlow[];
@@ -31,7 +33,7 @@ export interface ProveOptions {
 
 const LOOKED = [
   'payments, invoices, refunds and disputes in our records',
-  'effects, their keys and jobs',
+  'effects, their keys, jobs and attempts',
   'events of the inbox and what they are about',
   'findings of reconciliation',
   'FileMaker sessions that carried an effect',
@@ -123,18 +125,29 @@ const ofSession =
     };
   };
 
+/** Only when it is named as one: attempts have numbers of their own. */
+const ofAttempt =
+  (executor: Executor) =>
+  async (id: string): Promise<Found | undefined> => {
+    if (!NUMBER.test(id)) return undefined;
+    const effectId = await readEffectOfAttempt(executor, id);
+    if (effectId === undefined) return undefined;
+    return { meaning: 'the number of an attempt', effects: await readProofEffects(executor, { ids: [effectId] }) };
+  };
+
 /** Words that say which of several meanings is wanted: `effect:12`, `event:34`. */
 async function findMeaning(
   { database: { executor }, flows }: ProveOptions,
   id: string,
 ): Promise<{ found: Found | undefined; also: string[] }> {
-  const [, word, named] = /^(effect|event|finding|invoice|session):(.+)$/.exec(id) ?? [];
+  const [, word, named] = /^(attempt|effect|event|finding|invoice|session):(.+)$/.exec(id) ?? [];
   const finders = {
     invoice: ofFacts(executor, flows),
     effect: ofEffects(executor),
     event: ofEvents(executor),
     finding: ofFindings(executor),
     session: ofSession(executor),
+    attempt: ofAttempt(executor),
   };
   if (word !== undefined && named !== undefined && word in finders)
     return { found: await finders[word as keyof typeof finders](named), also: [] };
@@ -148,6 +161,10 @@ async function findMeaning(
     if (found === undefined) continue;
     if (first === undefined) first = found;
     else also.push(`./bridge prove ${kind}:${id}`);
+  }
+  if (first !== undefined && NUMBER.test(id)) {
+    if (await rowExists(executor, 'operations.replay_plans', id)) also.push(`./bridge prove plan:${id}`);
+    if (await rowExists(executor, 'reconciliation.runs', id)) also.push(`./bridge prove run:${id}`);
   }
   return { found: first, also };
 }
@@ -168,12 +185,14 @@ async function whatElse(
       next: './bridge status',
     };
   }
-  if (isDay(id) && (await readDay(executor, id)) !== undefined)
-    return { meaning: 'a day that is closed', next: `./bridge close ${id}` };
+  if (isDay(id))
+    return (await readDay(executor, id)) === undefined
+      ? { meaning: 'a day that is not closed', next: './bridge report' }
+      : { meaning: 'a day that is closed', next: `./bridge close ${id}` };
   const plan = /^(?:replay-|plan:|replay:)(\d{1,18})(?:\.\d+)?$/.exec(id)?.[1];
   if (plan !== undefined && (await rowExists(executor, 'operations.replay_plans', plan)))
     return { meaning: 'a replay plan', next: lookAtReplay(plan) };
-  const run = /^(?:run:|reconcile-)(\d{1,18})(?:\.\d+)?$/.exec(id)?.[1];
+  const run = /^(?:run:|run-|reconcile-)(\d{1,18})(?:\.\d+)?$/.exec(id)?.[1];
   if (run !== undefined && (await rowExists(executor, 'reconciliation.runs', run)))
     return { meaning: 'a run of reconciliation', next: './bridge findings list' };
   if (NUMBER.test(id)) {
@@ -195,6 +214,13 @@ async function rowExists(
   return row !== undefined;
 }
 
+/** Two payments of one invoice bear one title: then each says which Checkout Session it is. */
+function distinctTitles(facts: readonly RecordedFact[]): RecordedFact[] {
+  const isShared = ({ id, title }: RecordedFact): boolean =>
+    facts.some((other) => other.id !== id && other.title === title);
+  return facts.map((fact) => (isShared(fact) ? { ...fact, title: `${fact.title} (${fact.id})` } : fact));
+}
+
 /** The payments that what was found belongs to. */
 async function surroundingFacts(
   executor: Executor,
@@ -209,7 +235,7 @@ async function surroundingFacts(
     if (objectId !== null) ids.add(objectId);
   const facts = new Map((found.facts ?? []).map((fact) => [fact.id, fact]));
   for (const id of ids) for (const fact of await findFacts(executor, flows, id)) facts.set(fact.id, fact);
-  return [...facts.values()];
+  return distinctTitles([...facts.values()]);
 }
 
 const unique = <Row extends { id: string }>(...lists: readonly (readonly Row[])[]): Row[] => [
@@ -290,7 +316,7 @@ export async function proveId(options: ProveOptions, asked: string): Promise<Pro
   const timeline = sortEntries([
     ...facts.flatMap(entriesOfFact),
     ...events.flatMap(entriesOfEvent),
-    ...effects.flatMap((effect) => entriesOfEffect(effect, attempts.get(effect.id) ?? [])),
+    ...effects.flatMap((effect) => entriesOfEffect(effect, attempts.get(effect.id) ?? [], effects.length > 1)),
     ...findings.flatMap(entriesOfFinding),
     ...acts.map(entryOfAct),
   ]);

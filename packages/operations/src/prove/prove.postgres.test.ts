@@ -159,6 +159,8 @@ test('a payment that was applied is proved in one sentence, from every id that a
     `event:${row}`,
     `inbox-${row}.1`,
   ];
+  const { rows: attempts } = await database.executor.execute(sql`select id from effects.attempts`);
+  ids.push(`attempt:${String(attempts[0]?.id)}`);
   ids.push('invoice-paid:cs_1', `effect:${effect}`, `${effect}.3`, '7/9', 'session:7', ' cs_1 ');
   for (const id of ids) {
     expect(await first(id)).toEqual({
@@ -255,7 +257,7 @@ test('a payment that names no invoice is given one: the same next step as status
     standing: 'parked',
     next: './bridge replay cs_1 --invoice … --dry-run',
     sentence:
-      'Invoice 18637: 180.00 USD paid 22 Nov 14:03, NOT applied: waits for a person because The paid Checkout Session names no invoice (NO_INVOICE_ID), next: ./bridge replay cs_1 --invoice … --dry-run',
+      'Invoice 18637: 180.00 USD paid 22 Nov 14:03, NOT applied: waits for a person because the paid Checkout Session names no invoice (NO_INVOICE_ID), next: ./bridge replay cs_1 --invoice … --dry-run',
   });
 });
 
@@ -268,6 +270,44 @@ test('two payments of one invoice get a verdict each', async () => {
     ['cs_1', 'applied'],
     ['cs_2', 'parked'],
   ]);
+});
+
+test('two payments of one invoice are told apart: each by its Checkout Session, each effect by its number', async () => {
+  facts = [fact(), fact({ id: 'cs_2', relatedIds: ['18637', 'pi_2'], effectKeys: ['invoice-paid:cs_2'] })];
+  const one = await plan();
+  await attempt(one, 'send', 'done');
+  await settle(one, true);
+  const two = await plan({
+    key: 'invoice-paid:cs_2',
+    parked: { reasonCode: 'second-payment', reason: 'Invoice 18637 was paid before by cs_1' },
+  });
+  const { verdicts, timeline } = await proof('18637');
+  expect(verdicts.map(({ sentence }) => sentence)).toEqual([
+    expect.stringMatching(/^Invoice 18637 \(cs_1\): 180\.00 USD paid .* applied once/),
+    expect.stringMatching(
+      /^Invoice 18637 \(cs_2\): .* because invoice 18637 was paid before by cs_1 \(second-payment\), next:/,
+    ),
+  ]);
+  const told = timeline.map(({ sentence }) => sentence);
+  expect(told).toEqual(
+    expect.arrayContaining([
+      'Invoice 18637 (cs_2): 180.00 USD paid at Stripe',
+      expect.stringMatching(new RegExp(`^Effect ${one} sent to FileMaker, no\\. 1 `)),
+      expect.stringMatching(new RegExp(`^Mark invoice 18637 paid \\(effect ${one}\\): done`)),
+      `Mark invoice 18637 paid (effect ${two}) was not sent and waits for a person: Invoice 18637 was paid before by cs_1 (second-payment)`,
+    ]),
+  );
+});
+
+test('a page calls each id by its full name and repeats none that the sentence holds', async () => {
+  const effect = await plan();
+  await attempt(effect, 'send', 'done');
+  await settle(effect, true);
+  await event({ state: 'processed' });
+  const page = proofPage(await proof('cs_1'));
+  expect(page).toContain('Checkout Session cs_1 · charge ch_1');
+  expect(page).toMatch(/effect \d+ · attempt \d+ · process worker-1 · FileMaker session 7\/9/);
+  expect(page).not.toMatch(/durationMs|>session |event evt_1 ·|verified true/);
 });
 
 test('a number that means several things says so', async () => {
@@ -324,6 +364,16 @@ test('what is nowhere says where it was looked for, and what is no payment says 
     sql`insert into claims.workers (id, app, host, pid) values ('worker-abc', 'worker', 'box', 42)`,
   );
   expect(await prove('worker-abc')).toMatchObject({ found: false, meaning: 'a process: worker box:42, alive' });
+  expect(await prove('2026-11-22')).toMatchObject({ meaning: 'a day that is not closed', next: './bridge report' });
+});
+
+test('a run of reconciliation is named by its number and by the job id that Bull Board shows', async () => {
+  const { rows: runs } = await database.executor.execute(
+    sql`insert into reconciliation.runs (flow, pass, mode, asked_by, since, until) values ('invoices', 'recent', 'act', 'schedule', now() - interval '1 day', now()) returning id`,
+  );
+  const run = String(runs[0]?.id);
+  for (const id of [`run:${run}`, `run-${run}.0`, run])
+    expect(await prove(id)).toMatchObject({ found: false, meaning: 'a run of reconciliation' });
 });
 
 test('the command that a replay plan leads to looks at it and sends nothing', async () => {

@@ -6,7 +6,7 @@ import { moneyText } from '../wording/money-text';
 import { reasonText } from '../wording/reason-words';
 import type { ProofEntry } from './proof';
 import type { ProofFinding } from './read-findings';
-import { decidedBy, proofOf, targetOf } from './verdict-of';
+import { decidedBy, peerWord, proofOf, targetOf } from './verdict-of';
 
 const why = (reason: string | null, code: string | null): string => {
   const text = reasonText(reason, code);
@@ -19,7 +19,7 @@ export function entriesOfFact(fact: RecordedFact): ProofEntry[] {
     at: reversal.at,
     what: 'reversal',
     tone: 'note',
-    sentence: `${fact.title}: ${reversal.kind} of ${moneyText(reversal.amount, reversal.currency)}, ${reversal.status}`,
+    sentence: `${fact.title}: ${reversal.kind} of ${moneyText(reversal.amount, reversal.currency)}, ${peerWord(reversal.status)}`,
     details: { id: reversal.id },
   }));
   if (fact.succeededAt !== null) {
@@ -105,7 +105,8 @@ const ASKED = {
   done: 'it has',
 } as const;
 
-export function entryOfAttempt(effect: ProofEffect, attempt: AttemptSummary): ProofEntry {
+/** `beside`: other effects stand in the same timeline, so the sentence says which one it is about. */
+export function entryOfAttempt(effect: ProofEffect, attempt: AttemptSummary, beside = false): ProofEntry {
   const { purpose, number, verdict, stage, code, detail, durationMs, worker, sessionId } = attempt;
   const { script, layout } = targetOf(effect);
   const goal = script == null ? '' : ` (script ${script}${layout == null ? '' : ` on layout ${layout}`})`;
@@ -113,8 +114,8 @@ export function entryOfAttempt(effect: ProofEffect, attempt: AttemptSummary): Pr
   const end = verdict === null ? 'no end was written down' : purpose === 'send' ? SENT[verdict] : ASKED[verdict];
   const said =
     purpose === 'send'
-      ? `Sent to FileMaker, no. ${number}${goal}: ${end}${lasting}`
-      : `FileMaker was asked whether "${effect.title}" has run: ${end}${lasting}`;
+      ? `${beside ? `Effect ${effect.id} sent` : 'Sent'} to FileMaker, no. ${number}${goal}: ${end}${lasting}`
+      : `FileMaker was asked whether "${effect.title}"${beside ? ` (effect ${effect.id})` : ''} has run: ${end}${lasting}`;
   const bad = verdict === null || verdict === 'unknown' || verdict === 'parked';
   return {
     at: attempt.beganAt,
@@ -125,7 +126,11 @@ export function entryOfAttempt(effect: ProofEffect, attempt: AttemptSummary): Pr
   };
 }
 
-export function entriesOfEffect(effect: ProofEffect, attempts: readonly AttemptSummary[]): ProofEntry[] {
+export function entriesOfEffect(
+  effect: ProofEffect,
+  attempts: readonly AttemptSummary[],
+  beside = false,
+): ProofEntry[] {
   const details = { effect: effect.id, key: effect.key };
   const planned: ProofEntry = {
     at: effect.plannedAt,
@@ -134,7 +139,17 @@ export function entriesOfEffect(effect: ProofEffect, attempts: readonly AttemptS
     sentence: `Planned: ${effect.title} (effect ${effect.id}, from ${effect.origin})`,
     details: { ...details, lane: effect.lane, origin: effect.origin },
   };
-  const entries = [planned, ...attempts.map((attempt) => entryOfAttempt(effect, attempt))];
+  const entries = [planned, ...attempts.map((attempt) => entryOfAttempt(effect, attempt, beside))];
+  // What FileMaker's answer parked is told by that attempt.
+  if (effect.state === 'parked' && attempts.length === 0) {
+    entries.push({
+      at: effect.plannedAt,
+      what: 'planned',
+      tone: 'waits',
+      sentence: `${effect.title} (effect ${effect.id}) was not sent and waits for a person${why(effect.reason, effect.reasonCode)}`,
+      details: { ...details, state: effect.state, code: effect.reasonCode },
+    });
+  }
   if (effect.settledAt !== null) {
     const person = decidedBy(effect);
     const done = effect.state === 'done';
@@ -149,7 +164,7 @@ export function entriesOfEffect(effect: ProofEffect, attempts: readonly AttemptS
       at: effect.settledAt,
       what: 'settled',
       tone: done ? 'fine' : 'note',
-      sentence: `${effect.title}: ${how}`,
+      sentence: `${effect.title}${beside ? ` (effect ${effect.id})` : ''}: ${how}`,
       details: { ...details, state: effect.state, verified: effect.verified },
     });
   }

@@ -37,8 +37,14 @@ export function proofOf(effect: Pick<ProofEffect, 'target'>, attempts: readonly 
   return answered === undefined ? 'proved by FileMaker' : "proved by the script's own answer, which names its key";
 }
 
+/** How reasons begin that are sentences of their own; names such as FileMaker keep their capital. */
+const OWN_SENTENCE = /^(?:An?|Its?|Invoice|Money|No|Nobody|Somebody|The|There|These|This)\b/;
+
+/** "the paid Checkout Session names no invoice (NO_INVOICE_ID)": a reason in the middle of a sentence. */
 const because = (reason: string | null, code: string | null): string =>
-  reason !== null ? `${reason}${code === null ? '' : ` (${code})`}` : (code ?? 'no reason was written down');
+  reason !== null
+    ? `${reason.replace(OWN_SENTENCE, (word) => word.toLowerCase())}${code === null ? '' : ` (${code})`}`
+    : (code ?? 'no reason was written down');
 
 export interface VerdictFacts {
   fact: RecordedFact;
@@ -51,10 +57,13 @@ export interface VerdictFacts {
   now: Date;
 }
 
+/** Stripe's own word for how a refund or dispute stands, as people read it: `needs response`. */
+export const peerWord = (status: string): string => status.replaceAll('_', ' ');
+
 function reversalsText(fact: RecordedFact): string {
   const texts = fact.reversals.map(
     ({ id, kind, amount, currency, status }) =>
-      `${kind === 'refund' ? 'Refund' : 'Dispute'} ${id}: ${moneyText(amount, currency)}, ${status}.`,
+      `${kind === 'refund' ? 'Refund' : 'Dispute'} ${id}: ${moneyText(amount, currency)}, ${peerWord(status)}.`,
   );
   return texts.length === 0 ? '' : ` ${texts.join(' ')}`;
 }
@@ -128,7 +137,7 @@ const EVENT_ENDS = {
 
 /** Of an event that no recorded payment belongs to. */
 export function verdictOfEvent(event: ProofEvent): Verdict {
-  const why = event.reason ?? event.reasonCode;
+  const why = event.reason === null ? event.reasonCode : because(event.reason, null);
   const next = event.state === 'parked' ? nextForParkedEvent(event) : null;
   return {
     id: event.eventId,

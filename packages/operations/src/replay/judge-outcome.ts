@@ -48,11 +48,34 @@ export function judgeOutcome(
     default:
       if (!performs) return ended('observed', 'MODE_OBSERVE', 'With MODE=observe it is recorded and not sent');
       if (sentMs <= WAITS_MS || effect.inHand) return undefined;
-      // Whatever holds the one before it, for days perhaps, must not hold the whole replay.
-      if (effect.behind !== null)
-        return ended('on-its-way', 'BEHIND_IN_LANE', `Effect ${effect.behind} of the same invoice has to go first`);
+      if (effect.behind !== null) return behindAnother(effect.behind);
       return effect.state === 'unknown' || effect.reasonCode === RECORD_LOCKED || verdict === 'changes-invoice'
         ? ended('on-its-way', effect.reasonCode, effect.reason)
         : undefined;
   }
+}
+
+/**
+ * One that waits behind another of this plan has its turn when that one has ended, which is awaited anyway. Whatever else holds
+ * the one before it, for days perhaps, must not hold the whole replay.
+ */
+function behindAnother({
+  id,
+  state,
+  reasonCode,
+  ofThisPlan,
+}: NonNullable<NonNullable<UnderWay['effect']>['behind']>): ItemEnd | undefined {
+  if (ofThisPlan) return undefined;
+  const stands = state === 'unknown' || reasonCode !== null;
+  return stands
+    ? ended(
+        'on-its-way',
+        'BEHIND_IN_LANE',
+        `It stands still behind effect ${id} of the same invoice${reasonCode === null ? '' : ` (${reasonCode})`}: a person should look at that one`,
+      )
+    : ended(
+        'on-its-way',
+        'WAITS_ITS_TURN',
+        `It waits for its turn behind effect ${id} of the same invoice, which goes on by itself`,
+      );
 }

@@ -6,6 +6,7 @@ import { insertReplayPlan, lockReplayPlan, moveReplay, type ReplayArgs, type Rep
 /** A plan shown longer ago is made anew: what it rests on is stale, and its bytes are erased. */
 export const REPLAY_PLAN_HOURS = 24;
 
+/** Why a plan cannot be sent, resumed or given up. Stable: scripts may rely on them. */
 export type ReplayRefusalCode =
   | 'REPLAY_NOT_FOUND'
   | 'REPLAY_NOT_READY'
@@ -13,6 +14,7 @@ export type ReplayRefusalCode =
   | 'REPLAY_OVER'
   | 'REPLAY_NOT_FAILED';
 
+/** The plan as it stands now, or why it was left as it was. */
 export type ReplayMove =
   | { kind: 'moved'; plan: ReplayPlan }
   | { kind: 'refused'; code: ReplayRefusalCode; reason: string };

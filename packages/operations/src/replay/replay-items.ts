@@ -136,6 +136,7 @@ export async function addUnfoundWord(executor: Executor, planId: string, word: s
   );
 }
 
+/** Items of a plan that nobody has looked at yet, in order, `limit` at most. */
 export async function itemsToLook(executor: Executor, planId: string, limit: number): Promise<ReplayWork[]> {
   const found = await rows<WorkRow>(
     executor,
@@ -144,6 +145,7 @@ export async function itemsToLook(executor: Executor, planId: string, limit: num
   return found.map(workOf);
 }
 
+/** Writes down what was seen of each payment, with the verdict. */
 export async function storeLooks(executor: Executor, looks: readonly ReplayLook[]): Promise<void> {
   if (looks.length === 0) return;
   const found = looks.map((look) => ({
@@ -205,6 +207,7 @@ export async function markSent(tx: Executor, itemId: string): Promise<boolean> {
   );
 }
 
+/** Writes down how an item ended, and erases the bytes that were shown of it. */
 export async function settleItem(
   executor: Executor,
   itemId: string,

@@ -26,8 +26,10 @@ const replayArgs = z.object({
   since: z.string().optional(),
   until: z.string().optional(),
 });
+/** What a person asked for, as it is kept with the plan. */
 export type ReplayArgs = z.output<typeof replayArgs>;
 
+/** A person's replay, from the wish to its end. */
 export interface ReplayPlan {
   id: string;
   state: ReplayState;
@@ -100,6 +102,7 @@ export async function insertReplayPlan(
   return row.id;
 }
 
+/** By its number; undefined: there is none, or it is no number. */
 export async function findReplayPlan(executor: Executor, id: string): Promise<ReplayPlan | undefined> {
   if (!/^\d{1,18}$/.test(id)) return undefined;
   const row = await oneRow<PlanRow>(executor, sql`select ${planColumns} from operations.replay_plans where id = ${id}`);
@@ -136,6 +139,7 @@ export async function takeUntouchedReplays(
   );
 }
 
+/** It goes on: whoever watches sees that a worker is at it. */
 export async function touchReplay(executor: Executor, id: string): Promise<void> {
   await changed(
     executor,
@@ -153,6 +157,7 @@ export async function noteReplayWait(executor: Executor, id: string, code: strin
   );
 }
 
+/** All payments that the plan is about are its items now. */
 export async function markCollected(executor: Executor, planId: string): Promise<void> {
   await changed(
     executor,
@@ -173,6 +178,7 @@ export async function markReady(executor: Executor, planId: string): Promise<boo
   );
 }
 
+/** The plan stops with a reason; `resumeReplay` goes on with it. A plan that is over stays as it is. */
 export async function failReplay(executor: Executor, planId: string, code: string, reason: string): Promise<void> {
   await changed(
     executor,

@@ -6,6 +6,7 @@ import type { ReplayAct, Verdict } from './verdict';
 
 // What a person is shown of a replay, and how long the bytes for it are kept.
 
+/** One payment of a plan: its verdict, and what became of it. No customer data. */
 export interface ReplayItem {
   id: string;
   word: string;
@@ -102,6 +103,7 @@ export async function listReplayItems(
   }));
 }
 
+/** How far a plan is, counted by verdict and outcome. */
 export async function readReplayProgress(executor: Executor, planId: string): Promise<ReplayProgress> {
   const counted = await rows<{
     verdict: Verdict | null;

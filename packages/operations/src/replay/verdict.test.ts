@@ -303,6 +303,14 @@ const effect = (state: string, rest: Partial<NonNullable<UnderWay['effect']>> = 
   ...rest,
 });
 
+const behind = (rest: Partial<NonNullable<NonNullable<UnderWay['effect']>['behind']>> = {}) => ({
+  id: '7',
+  state: 'planned',
+  reasonCode: null,
+  ofThisPlan: false,
+  ...rest,
+});
+
 test.each<[string, UnderWay, string | undefined]>([
   ['its event waits', underWay({ event: { state: 'received', reasonCode: null, reason: null } }), undefined],
   ['its effect is sent', underWay({ effect: effect('sending') }), undefined],
@@ -336,12 +344,12 @@ test.each<[string, UnderWay, string | undefined]>([
   ],
   [
     'another effect of its invoice goes first, for a while',
-    underWay({ effect: effect('planned', { behind: '7' }) }),
+    underWay({ effect: effect('planned', { behind: behind() }) }),
     undefined,
   ],
   [
     'another effect of its invoice goes first, for long',
-    underWay({ sentMs: 60_000, effect: effect('planned', { behind: '7' }) }),
+    underWay({ sentMs: 60_000, effect: effect('planned', { behind: behind() }) }),
     'on-its-way',
   ],
   [
@@ -365,6 +373,26 @@ test.each<[string, UnderWay, string | undefined]>([
   ],
 ])('of a payment that was sent: %s', (_case, item, outcome) => {
   expect(judgeOutcome(item, true)?.outcome).toBe(outcome);
+});
+
+test('behind another effect it waits for its turn or stands still, and the word says which', () => {
+  const told = (rest: Parameters<typeof behind>[0]) =>
+    judgeOutcome(underWay({ sentMs: 60_000, effect: effect('planned', { behind: behind(rest) }) }), true);
+  // Another of this plan is only slow: its own end is awaited, and then this one goes.
+  expect(told({ ofThisPlan: true })).toBeUndefined();
+  expect(told({ ofThisPlan: true, state: 'unknown', reasonCode: 'TIMEOUT' })).toBeUndefined();
+  expect(told({})).toMatchObject({ outcome: 'on-its-way', code: 'WAITS_ITS_TURN' });
+  expect(told({ state: 'sending' })).toMatchObject({ code: 'WAITS_ITS_TURN' });
+  for (const stands of [
+    { state: 'unknown', reasonCode: 'TIMEOUT' },
+    { reasonCode: 'FILEMAKER_RECORD_LOCKED' },
+    { reasonCode: 'SCRIPT_PAUSED' },
+  ])
+    expect(told(stands)).toMatchObject({
+      outcome: 'on-its-way',
+      code: 'BEHIND_IN_LANE',
+      reason: expect.stringContaining('behind effect 7'),
+    });
 });
 
 test('with MODE=observe a sent payment ends as recorded', () => {

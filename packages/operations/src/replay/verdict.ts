@@ -23,11 +23,13 @@ export const VERDICTS = [
   'nothing-due',
   'not-found',
 ] as const;
+/** One word for it; the table in this package's README says what each does. */
 export type Verdict = (typeof VERDICTS)[number];
 
 /** `send`: its event goes the road. `release`: its parked effect goes on. Null: nothing is sent. */
 export type ReplayAct = 'send' | 'release' | null;
 
+/** What sending would do to one payment, and why. */
 export interface ReplayVerdict {
   verdict: Verdict;
   acts: ReplayAct;
@@ -51,6 +53,7 @@ export interface StandingEffect {
 /** What FileMaker's own log says of a key. `unasked`: it is away, or its answer proves nothing. `no-log`: it keeps none. */
 export type LogWord = 'done' | 'not-done' | 'not-there' | 'unasked' | 'no-log';
 
+/** What a verdict rests on: the flow's preview, our records, FileMaker's log. */
 export interface ReplayFacts {
   preview: FlowPreview;
   standing: StandingEffect | undefined;

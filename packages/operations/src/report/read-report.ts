@@ -27,12 +27,14 @@ export interface ReportedMove {
   closed: boolean;
 }
 
+/** Sums of one day and currency, in minor units. */
 export interface ReportRow extends CurrencyFigures {
   day: Day;
   /** False: the day can still change. */
   closed: boolean;
 }
 
+/** Sums of a span of days, both ends included, by the clock of `timeZone`. */
 export interface Report {
   since: Day;
   until: Day;
@@ -46,6 +48,9 @@ export interface Report {
   openDays: number;
 }
 
+/**
+ * Which days, by whose clock, of whose records. `onMoves` of `readReport` is given each payment, refund and dispute.
+ */
 export interface ReportOptions {
   database: Database;
   flows: readonly RecordingFlow[];

@@ -2,6 +2,7 @@ import { decimalText } from '../wording/money-text';
 import { csvLine } from './csv';
 import type { ReportedMove } from './read-report';
 
+/** Columns of the table of moves, in order. Programs rely on them: new ones come last. */
 export const REPORT_CSV_HEADINGS = [
   'day',
   'money_day',

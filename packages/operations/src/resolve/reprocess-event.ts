@@ -4,6 +4,7 @@ import { auditedTransaction } from '../audit/audit';
 import { lockEvent, readEventRows } from '../tables/read-engine-tables';
 import type { Asked, Refused } from './resolve-effect';
 
+/** The event that is read once more, or why it is not. */
 export type EventReprocessing = { kind: 'reprocessed'; id: string; eventId: string; eventType: string } | Refused;
 
 /**

@@ -42,8 +42,10 @@ function keepsLog({ kind, target }: EffectRow): boolean | undefined {
 
 /** `done`: a person has seen that it happened. `again`: it goes on. `cancelled`: it shall never happen. */
 export type Resolution = 'done' | 'again' | 'cancelled';
+/** The words that `--as` takes. */
 export const RESOLUTIONS: readonly Resolution[] = ['done', 'again', 'cancelled'];
 
+/** Why an act on an effect or event is refused. Stable: scripts may rely on them. */
 export type RefusalCode =
   | 'EFFECT_NOT_FOUND'
   | 'EFFECT_DONE'
@@ -58,6 +60,7 @@ export type RefusalCode =
   | 'EVENT_SETTLED'
   | 'EVENT_BODY_ERASED';
 
+/** The act was not done, and nothing was changed. */
 export interface Refused {
   kind: 'refused';
   code: RefusalCode;
@@ -65,6 +68,7 @@ export interface Refused {
   reason: string;
 }
 
+/** What became of a person's decision about an effect. */
 export type EffectResolution =
   | {
       kind: 'resolved';

@@ -34,6 +34,7 @@ export function listRunbooks(): readonly Runbook[] {
   return read;
 }
 
+/** Pages about one subject, in the order of the index. */
 export interface RunbookGroup {
   title: string;
   runbooks: Runbook[];

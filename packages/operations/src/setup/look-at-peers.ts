@@ -4,6 +4,7 @@ import { createStripeClient, StripeCallError } from '@bridge/stripe-client';
 /** For `init`, where no database is there yet: the answers are shown to a person and kept nowhere. */
 const CALL_MS = 10_000;
 
+/** What Stripe said about a key. */
 export type StripeSeen =
   /** `name` is null where the account has none. */
   | { kind: 'account'; id: string; name: string | null }
@@ -36,6 +37,7 @@ export async function lookAtStripeAccount(options: { apiKey: string; apiBase?: s
   }
 }
 
+/** What an account sees in its file, or at which step it failed; `reason` is a sentence for people. */
 export type FileMakerSeen =
   | { kind: 'seen'; version: string | null; layouts: string[]; scripts: string[] }
   /** `login`: name, password or privilege; asking again with the same brings the account nearer to being locked. */

@@ -15,10 +15,14 @@ import {
   type Rejection,
 } from '@bridge/inbox';
 
+/** What `--state` of events takes, in the order of an event's life. */
 export const EVENT_STATES: readonly EventState[] = ['received', 'processing', 'processed', 'ignored', 'parked'];
+/** What `--state` of effects takes, in the order of an effect's life. */
 export const EFFECT_STATES: readonly EffectState[] = ['planned', 'sending', 'unknown', 'parked', 'done', 'cancelled'];
+/** Rows of one page, at most. */
 export const LIST_LIMIT_MAX = 1_000;
 
+/** How an event can have come here. */
 export const EVENT_SOURCES: readonly EventSource[] = ['webhook', 'pull', 'operator', 'reconciliation'];
 
 /** One page of a list; `next` is the cursor of the page behind it, null when this is the last. */

@@ -11,6 +11,7 @@ import {
 
 const AUDIT_ROWS_MAX = 100;
 
+/** One effect with all its tries. */
 export interface ShownEffect {
   effect: EffectSummary & EffectDetails;
   /** Every sending and every question to the peer, the oldest first. */
@@ -32,6 +33,7 @@ export async function showEffect(database: Database, idOrKey: string): Promise<S
   };
 }
 
+/** One event with what people did about it. */
 export interface ShownEvent {
   event: EventSummary & EventDetails;
   /** What people did about it, the newest first. */

@@ -11,6 +11,7 @@ const calm: StatusFigures = {
   },
   effects: { counts: { planned: 0, sending: 0, unknown: 0, parked: 0, done: 5, cancelled: 0 }, unverifiedDone: 0 },
   parked: { effects: 0, events: 0, newest: [] },
+  money: [],
   overdue: { unknown: 0, checkFirst: 0, oldest: [] },
   holds: [],
   closures: [],
@@ -24,7 +25,7 @@ const calm: StatusFigures = {
     unsentLetter: null,
   },
 };
-const reconciled = 'Reconciliation of invoices: recent 3 min ago.';
+const reconciled = 'Missed webhooks of invoices were looked for: payments of the last day 3 min ago.';
 /** Without the line on reconciliation that looked just now, and without the pages. */
 const lines = (figures: StatusFigures | null, pendingMigrations: string[] = []) =>
   describeStatus({ pendingMigrations, figures, at })
@@ -35,11 +36,31 @@ test('a bridge that has done its work says that nothing waits', () => {
   expect(lines(calm)).toEqual([{ tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' }]);
 });
 
-test('events of the other mode are told while they come, since some endpoint is pointed wrongly', () => {
-  const [line, ...others] = lines({ ...calm, inbox: { ...calm.inbox, otherModeLastDay: 2 } });
-  expect(others).toEqual([]);
-  expect(line).toMatchObject({ tone: 'waits', next: './bridge events list --state ignored' });
-  expect(line?.sentence).toMatch(/^2 events of the other mode came in the last 24 hours/);
+test('a stray event of the other mode is told for a day and is nobody’s trouble', () => {
+  const told = lines({ ...calm, inbox: { ...calm.inbox, otherModeLastDay: 2 } });
+  expect(told.map(({ tone }) => tone)).toEqual(['note', 'fine']);
+  expect(told[0]).toMatchObject({ next: './bridge events list --state ignored' });
+  expect(told[0]?.sentence).toMatch(/^2 events of the other mode came in the last 24 hours/);
+});
+
+test('what waits for a person says how much money it is, where that is known', () => {
+  const item = { reasonCode: 'X', reason: 'why', since: at, objectId: null };
+  const newest = [
+    {
+      ...item,
+      kind: 'effect' as const,
+      id: '7',
+      title: 'Mark invoice 1 paid',
+      money: { amount: 5_400, currency: 'jpy' },
+    },
+    { ...item, kind: 'event' as const, id: '34', title: 'Event x', money: { amount: 1_195, currency: 'usd' } },
+    { ...item, kind: 'event' as const, id: '35', title: 'Event y', money: null },
+  ];
+  expect(lines({ ...calm, parked: { effects: 1, events: 2, newest } }).map(({ sentence }) => sentence)).toEqual([
+    'Mark invoice 1 paid, 5,400 JPY: why',
+    'why: 11.95 USD (event 34)',
+    'why (event 35)',
+  ]);
 });
 
 test('a database that lacks migrations leads to migrate and to nothing else', () => {
@@ -68,6 +89,7 @@ test('what stands still comes before what waits, and both before what is good to
           reason: 'why',
           since: at,
           objectId: null,
+          money: { amount: 15_000, currency: 'usd' },
         },
       ],
     },
@@ -88,7 +110,7 @@ test('what stands still comes before what waits, and both before what is good to
       sentence: 'Script Ship has been halted for 5 min (FILEMAKER_104): script missing',
       next: './bridge resume script Ship --why "…"',
     },
-    { tone: 'waits', sentence: 'Mark invoice 1 paid: why', next: './bridge effects show 7' },
+    { tone: 'waits', sentence: 'Mark invoice 1 paid, 150.00 USD: why', next: './bridge effects show 7' },
     { tone: 'waits', sentence: '2 more wait for a person.', next: './bridge effects list --state parked' },
     {
       tone: 'note',
@@ -266,12 +288,12 @@ describe('what looks for missed webhooks', () => {
       checked: 3,
     });
     const figures = recovery({
-      passes: [ended('recent', 40), ended('daily', 7_200)],
+      passes: [ended('recent', 40), ended('reversals', 7_200), ended('of-tomorrow', 50)],
       pulledAt: new Date(at.getTime() - 30_000),
       lastClosedDay: '2026-11-21',
     });
     expect(lines(figures).map(({ sentence }) => sentence)).toEqual([
-      'Reconciliation of invoices: recent 40 s ago, daily 2 h ago.',
+      'Missed webhooks of invoices were looked for: payments of the last day 40 s ago, refunds and disputes 2 h ago, of-tomorrow 50 s ago.',
       'Events were last fetched from Stripe 30 s ago.',
       'The last closed day is 2026-11-21.',
       'Nothing waits for you.',
@@ -332,6 +354,7 @@ describe('ten lines at most', () => {
         reason: 'paid before',
         since: at,
         objectId: null,
+        money: null,
       })),
     },
   });
@@ -365,7 +388,9 @@ test.each([
   ['cannot be read is looked at first', 'SESSION_UNREADABLE', 'cs_1', './bridge events show 34'],
   ['names no invoice and no payment is looked at', 'NO_INVOICE_ID', null, './bridge events show 34'],
 ])('an event of a payment that %s', (_case, reasonCode, objectId, next) => {
-  const newest = [{ kind: 'event' as const, id: '34', title: 'Event x', reasonCode, reason: '', since: at, objectId }];
+  const newest = [
+    { kind: 'event' as const, id: '34', title: 'Event x', reasonCode, reason: '', since: at, objectId, money: null },
+  ];
   expect(lines({ ...calm, parked: { effects: 0, events: 1, newest } })).toMatchObject([{ tone: 'waits', next }]);
 });
 
@@ -390,6 +415,7 @@ test('a line leads to the page of its cause', () => {
           reason: '',
           since: at,
           objectId: null,
+          money: null,
         },
       ],
     },

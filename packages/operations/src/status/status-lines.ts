@@ -79,7 +79,8 @@ function linesOf(facts: {
   const { oldestUnfinishedSeconds, otherModeLastDay } = figures.inbox;
   if (otherModeLastDay > 0) {
     lines.push({
-      tone: 'waits',
+      // One stray event of a test must not look like trouble for a day: it is told, and nobody is called.
+      tone: 'note',
       sentence: `${otherModeLastDay} ${otherModeLastDay === 1 ? 'event' : 'events'} of the other mode came in the last 24 hours: a test endpoint points at a live bridge, or the other way round. Nothing was done for ${otherModeLastDay === 1 ? 'it' : 'them'}.`,
       next: './bridge events list --state ignored',
       cause: 'OTHER_LIVEMODE',
@@ -141,6 +142,16 @@ export function topLines(lines: readonly StatusLine[], most: number): StatusLine
 /** A pass that comes every few minutes has been missed many times by then. */
 const RECONCILED_LATE_SECONDS = 3_600;
 
+/** What a pass looks at, as a part of a sentence; a pass that is new to this version goes by its name. */
+export const passWords = (pass: string): string => PASS_WORDS[pass] ?? pass;
+
+const PASS_WORDS: Readonly<Record<string, string>> = {
+  pending: 'payments that wait for their money',
+  recent: 'payments of the last day',
+  nightly: 'payments of the last 15 days',
+  reversals: 'refunds and disputes',
+};
+
 /** What looks for missed webhooks, what it has found, and the last day that was closed. */
 function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[] {
   const { passes, openFindings, pulledAt, lastClosedDay, unsentLetter } = recovery;
@@ -173,19 +184,19 @@ function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[]
       late
         ? {
             tone: 'waits',
-            sentence: `Reconciliation of ${flow} last came to its end ${ago(newest.endedAt)}: what webhooks missed is not found.`,
+            sentence: `Missed webhooks of ${flow} were last looked for ${ago(newest.endedAt)}: what was missed since is not found.`,
             next: './bridge doctor',
             cause: 'SCHEDULE_LATE',
           }
         : {
             tone: 'fine',
-            sentence: `Reconciliation of ${flow}: ${ofFlow.map(({ pass, endedAt }) => `${pass} ${ago(endedAt)}`).join(', ')}.`,
+            sentence: `Missed webhooks of ${flow} were looked for: ${ofFlow.map(({ pass, endedAt }) => `${passWords(pass)} ${ago(endedAt)}`).join(', ')}.`,
             next: './bridge findings list',
           },
     );
   }
   if (passes.length === 0 && processes.living.some(({ app }) => app === 'worker')) {
-    lines.push({ tone: 'note', sentence: 'Reconciliation has not come to its end yet.', next: './bridge doctor' });
+    lines.push({ tone: 'note', sentence: 'Missed webhooks have not been looked for yet.', next: './bridge doctor' });
   }
   if (pulledAt !== null)
     lines.push({
@@ -325,9 +336,13 @@ function overdueSentence({ title, state, reasonCode, reason }: OverdueEffect, la
 /** What it is about comes first: an effect's title, or for an event, whose id says nothing to people, the reason. */
 function parkedLine(item: ParkedItem): Line {
   const reason = item.reason === '' ? item.reasonCode : item.reason;
+  const money = item.money === null ? '' : moneyText(item.money.amount, item.money.currency);
   return {
     tone: 'waits',
-    sentence: item.kind === 'effect' ? `${item.title}: ${reason}` : `${reason} (event ${item.id})`,
+    sentence:
+      item.kind === 'effect'
+        ? `${item.title}${money === '' ? '' : `, ${money}`}: ${reason}`
+        : `${reason}${money === '' ? '' : `: ${money}`} (event ${item.id})`,
     next: item.kind === 'effect' ? `./bridge effects show ${item.id}` : nextForParkedEvent(item),
     cause: item.reasonCode,
   };

@@ -7,6 +7,7 @@ import { BRIDGE_VERSION } from '../version';
 import { readFigures, type StatusFigures } from './status-figures';
 import { describeStatus, type StatusLine } from './status-lines';
 
+/** How the bridge stands at one moment. */
 export interface Status {
   at: Date;
   version: string;

@@ -46,6 +46,7 @@ export interface FrozenEffect extends EffectRow {
   body: string | null;
 }
 
+/** Effects by their keys with the bytes that were frozen; those hold customer data. Null: erased. */
 export async function readFrozenEffects(executor: Executor, keys: readonly string[]): Promise<FrozenEffect[]> {
   if (keys.length === 0) return [];
   const found = await rows<EffectRow & { key: string; verified: boolean | null; body: Buffer | null }>(

@@ -14,6 +14,7 @@ export interface OverdueEffect {
   since: Date;
 }
 
+/** Effects that should have been settled by themselves, counted, and the oldest of them. */
 export interface OverdueEffects {
   /** All of them. */
   unknown: number;
@@ -51,50 +52,6 @@ export async function readOverdue(database: Database, afterSeconds: number, limi
   };
 }
 
-/** Money that a customer has paid and FileMaker does not hold, for one currency and one state. */
-export interface MoneyAtRisk {
-  currency: string;
-  /**
-   * How the effect stands: `planned`, `sending`, `unknown`, `parked`; `no-effect`: none could be planned, and the event that
-   * told of it is parked. Otherwise the class of an open finding, such as `paid-not-recorded`; `before-start`: findings about
-   * money from before recovery was to act.
-   */
-  class: string;
-  /** Minor units. */
-  amount: number;
-}
-
-/**
- * Paid longer than ten minutes ago, by Stripe's time of payment or else when we first saw it, and neither done nor
- * cancelled by a person; then what reconciliation has found and nobody has closed. The same money is counted once: what our
- * own records show counts by how its effect stands. It begins with what is unfinished, so that its cost does not grow with
- * the history. An effect is planned in the transaction that writes its key, so a payment with a key has an effect.
- */
-export function readMoneyAtRisk(database: Database): Promise<MoneyAtRisk[]> {
-  return rows<MoneyAtRisk>(
-    database.executor,
-    sql`with unproved as (
-          select p.checkout_session_id, p.currency, e.state as class, p.amount_total as amount, coalesce(p.paid_at, p.first_seen) as paid_at
-          from effects.effects e
-          join flow_invoices.payments p
-            on p.checkout_session_id = e.subject ->> 'checkoutSessionId' and p.effect_key = e.key and p.status = 'paid'
-          where e.state in ('planned', 'sending', 'unknown', 'parked')
-          union all
-          select checkout_session_id, currency, 'no-effect', amount_total, coalesce(paid_at, first_seen) from flow_invoices.payments
-          where effect_key is null and status in ('paid', 'parked')),
-        money as (
-          select currency, class, amount from unproved where paid_at < clock_timestamp() - interval '10 minutes'
-          union all
-          select currency, case when before_start then 'before-start' else class end, amount from reconciliation.findings f
-          where state = 'open' and amount > 0 and class <> 'paid-not-applied'
-            and not exists (select 1 from unproved u where u.checkout_session_id = f.object_id)
-            -- Repaired since, and not looked at again yet.
-            and not (class in ('paid-not-recorded', 'status-differs') and replay is not null and exists (
-              select 1 from flow_invoices.payments p where p.checkout_session_id = f.object_id and p.status in ('paid', 'parked'))))
-        select currency, class, sum(amount)::float8 as amount from money group by currency, class order by currency, class`,
-  );
-}
-
 /** Payments of the last thirty days: what Stripe's allowance of reads is measured by. */
 export async function readStripeTransactions(database: Database): Promise<number> {
   const row = await oneRow<{ n: number }>(
@@ -119,6 +76,17 @@ export async function countUnverified(database: Database): Promise<number> {
   const row = await oneRow<{ n: number }>(
     database.executor,
     sql`select count(*)::int as n from effects.effects where state = 'done' and not verified`,
+  );
+  return row?.n ?? 0;
+}
+
+/** Webhooks of the last 24 hours whose signature no secret of ours makes, since the last one that was taken. */
+export async function countWronglySigned(database: Database): Promise<number> {
+  const row = await oneRow<{ n: number }>(
+    database.executor,
+    sql`select count(*)::int as n from inbox.rejections
+        where reason = 'SIGNATURE_WRONG' and received_at > clock_timestamp() - interval '24 hours'
+          and received_at > coalesce((select received_at from inbox.events where source = 'webhook' order by id desc limit 1), '-infinity')`,
   );
   return row?.n ?? 0;
 }

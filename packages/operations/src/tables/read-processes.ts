@@ -5,6 +5,7 @@ import { sql } from 'drizzle-orm';
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
 
+/** A process whose heartbeat is heard. `app`: `worker`, `scheduler`, or `cli` while it holds FileMaker sessions. */
 export interface LivingProcess {
   id: string;
   app: string;

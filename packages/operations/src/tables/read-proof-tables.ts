@@ -159,6 +159,15 @@ export async function readEffectsOfSession(executor: Executor, sessionId: string
   return found.map(({ effect_id }) => effect_id);
 }
 
+/** The effect that an attempt was about, by the attempt's number. */
+export async function readEffectOfAttempt(executor: Executor, attemptId: string): Promise<string | undefined> {
+  const row = await oneRow<{ effect_id: string }>(
+    executor,
+    sql`select effect_id from effects.attempts where id = ${attemptId}`,
+  );
+  return row?.effect_id;
+}
+
 /** A process that worked, by the id that log lines and attempts carry. */
 export function readWorkerRow(
   executor: Executor,

@@ -22,6 +22,7 @@ export interface OpenFindings {
   amount: number;
 }
 
+/** What looks for missed webhooks, what it found, and how the closed days stand. */
 export interface RecoveryFigures {
   /** The last finished run of each pass. */
   passes: FinishedPass[];

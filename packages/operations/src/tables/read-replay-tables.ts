@@ -23,10 +23,17 @@ export interface UnderWay {
     reason: string | null;
     inHand: boolean;
     /** The effect that has to go first in its lane. */
-    behind: string | null;
+    behind: {
+      id: string;
+      state: string;
+      reasonCode: string | null;
+      /** This plan has sent it too, and its own end is awaited. */
+      ofThisPlan: boolean;
+    } | null;
   } | null;
 }
 
+/** Items that were sent and have no outcome yet, with how their event and effect stand, `limit` at most. */
 export async function itemsUnderWay(executor: Executor, planId: string, limit: number): Promise<UnderWay[]> {
   const found = await rows<{
     id: string;
@@ -44,17 +51,20 @@ export async function itemsUnderWay(executor: Executor, planId: string, limit: n
     effect_code: string | null;
     effect_reason: string | null;
     in_hand: boolean | null;
-    behind: string | null;
+    behind: NonNullable<UnderWay['effect']>['behind'];
   }>(
     executor,
     sql`select i.id, i.acts, i.verdict, coalesce((i.rests_on ->> 'attempts')::int, 0) as attempts_before, i.object_id, (extract(epoch from clock_timestamp() - i.sent_at) * 1000)::float8 as sent_ms,
           v.state as event_state, v.reason_code as event_code, v.reason as event_reason,
           e.id as effect_id, e.state as effect_state, e.attempts, e.reason_code as effect_code, e.reason as effect_reason,
-          e.claimed_by is not null as in_hand, h.id as behind
+          e.claimed_by is not null as in_hand, h.behind
         from operations.replay_items i
         left join inbox.events v on i.acts = 'send' and v.event_id = 'replay_' || i.plan_id || '_' || i.id
         left join effects.effects e on e.key = i.effect_key
-        left join lateral (select o.id from effects.effects o
+        left join lateral (select jsonb_build_object('id', o.id::text, 'state', o.state, 'reasonCode', o.reason_code, 'ofThisPlan',
+            exists (select 1 from operations.replay_items s where s.plan_id = i.plan_id and s.effect_key = o.key
+              and s.sent_at is not null and s.settled_at is null)) as behind
+          from effects.effects o
           where e.state = 'planned' and o.lane = e.lane and o.id <> e.id
             and (o.state in ('sending', 'unknown') or (o.state = 'planned' and o.id < e.id))
           order by o.state = 'planned', o.id limit 1) h on true
