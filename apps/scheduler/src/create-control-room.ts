@@ -64,7 +64,7 @@ export function createControlRoom(parts: ControlRoomParts): Express {
   app.use(login.routes);
   app.use(login.requireOperator);
   app.get('/', async (_request, response) => {
-    const status = await readStatus(database, parts.migrationSources, parts.windows);
+    const status = await readStatus(database, parts.migrationSources, parts.windows, parts.mode);
     response
       .type('html')
       .send(statusPage({ status, operator: operatorOf(response), mode: parts.mode, timeZone: parts.timeZone }));

@@ -35,6 +35,10 @@ beforeAll(async () => {
   ({ url, drop } = test);
   database = createDatabase({ url, poolMax: 2, applicationName: 'books-test' });
   expect((await bridge('migrate')).code).toBe(0);
+  // Since yesterday's noon, so that yesterday is a day of the bridge and the day before is not.
+  await database.executor.execute(
+    sql`update installation.installation set first_migrated_at = ${`${YESTERDAY} 12:00`}::timestamp at time zone ${ZONE}`,
+  );
   await pay('1', 18_000, 'usd', 'done');
   await pay('2', 720_000, 'usd', 'parked');
   await pay('3', 5_000, 'jpy', 'done');
@@ -155,7 +159,16 @@ test('prove: an id that is nowhere says where it was looked for and ends with 1'
 
 test('close: yesterday by default, the same bytes when it is shown again, a chain that checks, a report that agrees', async () => {
   const open = JSON.parse((await bridge(`report --since ${YESTERDAY} --until ${YESTERDAY} --json`)).out);
-  expect(open).toMatchObject({ closedDays: 0, openDays: 1, rows: [{ closed: false }, { closed: false }] });
+  const early = await bridge(`report --since ${today(20)} --until ${YESTERDAY}`);
+  expect(early.out).toContain(
+    `0 days closed, 1 day open, by the clock of ${ZONE}. The bridge's first day is ${YESTERDAY}.`,
+  );
+  expect(open).toMatchObject({
+    firstDay: YESTERDAY,
+    closedDays: 0,
+    openDays: 1,
+    rows: [{ closed: false }, { closed: false }],
+  });
 
   const first = await bridge('close --json');
   const closed = z
@@ -208,6 +221,7 @@ test('close: yesterday by default, the same bytes when it is shown again, a chai
       timeZone: z.string(),
       rows: z.array(z.strictObject({ day: z.string(), closed: z.boolean(), ...currencySchema.shape })),
       totals: z.array(currencySchema),
+      firstDay: z.string(),
       closedDays: z.int(),
       openDays: z.int(),
     })

@@ -131,6 +131,7 @@ const statusSchema = z.strictObject({
       sentence: z.string(),
       next: z.string().startsWith('./bridge '),
       runbook: z.string().nullable(),
+      always: z.literal(true).optional(),
     }),
   ),
   fine: z.boolean(),
@@ -286,6 +287,19 @@ test('an empty database: status asks for migrate, migrate brings it up to date o
 describe('on a migrated database', () => {
   beforeEach(async () => {
     expect((await bridge('migrate')).code).toBe(0);
+  });
+
+  test('a bridge that only observes says so before anything was compared, with what is planned and the next command', async () => {
+    const { effect } = await park();
+    await database.executor.execute(
+      sql`update effects.effects set state = 'planned', reason_code = null, reason = null where id = ${effect}`,
+    );
+    const observing = { DATABASE_URL: url, MODE: 'observe' };
+    const { out } = await run(['status'], observing);
+    expect(out).toContain('The bridge only observes (MODE=observe)');
+    expect(out).toContain('./bridge golive');
+    expect(out).toMatch(/planned waits\s+until you say/);
+    expect((await bridge('status')).out).not.toContain('observes');
   });
 
   test('what waits is counted, named and led on, in both forms, without customer data', async () => {

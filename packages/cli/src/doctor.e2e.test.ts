@@ -549,6 +549,55 @@ describe('a planted fault is told by its name, with what to do, and no other', (
   );
 });
 
+describe('a faulty setting hides only what cannot be looked at without it, and is named there', () => {
+  test.each<{ given: Record<string, string>; hidden: string[]; faults?: number }>([
+    { given: { DATABASE_URL: 'mysql://a:b@127.0.0.1/c' }, hidden: ['postgresql', 'webhook', 'work'] },
+    { given: { DATABASE_URL: '' }, hidden: ['postgresql', 'webhook', 'work'] },
+    { given: { REDIS_URL: 'http://127.0.0.1' }, hidden: ['redis'] },
+    { given: { QUEUE_PREFIX: 'a b' }, hidden: ['redis'] },
+    { given: { STRIPE_API_KEY: 'pk_test_doctor' }, hidden: ['stripe', 'webhook'] },
+    { given: { STRIPE_API_BASE: 'nowhere' }, hidden: ['stripe', 'webhook'] },
+    { given: { STRIPE_WEBHOOK_URL: 'nowhere' }, hidden: ['webhook'] },
+    { given: { FILEMAKER_URL: 'ftp://fm.example.com' }, hidden: ['filemaker'] },
+    { given: { FILEMAKER_TOKEN_KEY: 'short' }, hidden: ['filemaker'] },
+    { given: { BRIDGE_CONFIG: '/nowhere/bridge.yaml' }, hidden: ['filemaker', 'work'] },
+    { given: { FLOWS: 'nope' }, hidden: ['stripe', 'webhook', 'work'] },
+    { given: { TIMEZONE: 'Mars/Olympus', LOG_LEVEL: 'loud', PORT: 'x' }, hidden: [], faults: 3 },
+  ])('$given hides $hidden', async ({ given, hidden, faults = 1 }) => {
+    const { code, report, codes } = await examine(given);
+    expect(codes).toEqual(Array.from({ length: faults }, () => 'CONFIGURATION_FAULTY'));
+    const names = Object.keys(given);
+    expect(report.faults.map(({ what }) => what.split(' ')[0]).sort()).toEqual([...names].sort());
+    expect(report.sections.filter(({ outcome }) => outcome === 'not-checked').map(({ name }) => name)).toEqual(hidden);
+    const others = report.sections.filter(({ name }) => name !== 'configuration' && !hidden.includes(name));
+    expect(others.map(({ outcome }) => outcome)).toEqual(others.map(() => 'fine'));
+    for (const { name, detail } of report.sections)
+      if (hidden.includes(name)) expect(detail).toContain(`because of ${names[0]}`);
+    expect([code, report.fine]).toEqual([1, false]);
+  });
+
+  test('a section that was looked at in part says which part not, and because of what', async () => {
+    const { report } = await examine({ REDIS_URL: 'http://127.0.0.1', STRIPE_API_BASE: 'nowhere' });
+    const detail = Object.fromEntries(report.sections.map((section) => [section.name, section.detail]));
+    expect(detail.filemaker).toContain('sessions not looked at because of REDIS_URL');
+    expect(detail.work).toContain('schedules and jobs not looked at because of REDIS_URL');
+    expect(detail.clock).toMatch(/^PostgreSQL agrees.*; not asked: Redis, Stripe$/);
+  });
+
+  test('what else is wrong is found beside it', async () => {
+    await redisSetting('maxmemory-policy', 'allkeys-lru');
+    stripe.control.changeEndpoint(endpointId, { disabled: true });
+    const { code, codes } = await examine({ TIMEZONE: 'Mars/Olympus', STRIPE_READS_PER_SECOND: 'many' });
+    expect(codes).toEqual(['CONFIGURATION_FAULTY', 'CONFIGURATION_FAULTY', 'ENDPOINT_DISABLED', 'REDIS_EVICTS']);
+    expect(code).toBe(1);
+  });
+
+  test('without a sound DATABASE_URL a FileMaker Server that is away is still told', async () => {
+    const { codes } = await examine({ DATABASE_URL: '', FILEMAKER_URL: 'http://127.0.0.1:1' });
+    expect(codes).toEqual(['CONFIGURATION_FAULTY', 'SERVER_UNREACHABLE']);
+  });
+});
+
 describe('--fix', () => {
   const wrong = (): void => {
     stripe.control.changeEndpoint(endpointId, { disabled: true, enabledEvents: ['charge.updated', ...WANTS.slice(1)] });
@@ -583,6 +632,22 @@ describe('--fix', () => {
     expect(await listAudit(database, { object: `endpoint:${endpointId}`, limit: 1 })).toMatchObject([
       { outcome: 'refused', detail: 'STRIPE_PERMISSION' },
     ]);
+  });
+
+  test('while it is unsure which events are wanted, nothing is planned and nothing has changed', async () => {
+    wrong();
+    mayWrite();
+    const { code, report } = await examine({ FLOWS: 'nope' }, ['--fix', '--yes']);
+    expect([code, report.fix, report.fixed]).toEqual([1, null, null]);
+    expect(endpoint()?.status).toBe('disabled');
+  });
+
+  test('a fault in a setting that has nothing to do with it does not keep it from its work', async () => {
+    wrong();
+    mayWrite();
+    const { code, report, codes } = await examine({ TIMEZONE: 'Mars/Olympus' }, ['--fix', '--yes']);
+    expect([code, codes, report.fixed]).toEqual([1, ['CONFIGURATION_FAULTY'], { kind: 'done' }]);
+    expect(endpoint()?.status).toBe('enabled');
   });
 
   test('without a terminal it shows the plan and changes nothing until --yes is given', async () => {

@@ -45,6 +45,7 @@ const livingWorker = () =>
 
 test('findings are listed with the value in each book and their money, shown, and accepted with a reason that is kept', async () => {
   expect((await bridge('findings', 'list')).out).toContain('No finding is open');
+  expect((await bridge('findings', 'list', '--state', 'all')).out).toContain('There is no finding');
   await plant();
   await plant({
     class: 'paid-not-recorded',
@@ -82,6 +83,14 @@ test('findings are listed with the value in each book and their money, shown, an
   expect([again.code, JSON.parse(again.out)]).toEqual([
     1,
     expect.objectContaining({ accepted: false, code: 'FINDING_NOT_OPEN' }),
+  ]);
+  // Only what is open is listed by itself; `all` has both, and says how each stands.
+  const ids = async (...more: string[]): Promise<unknown> =>
+    JSON.parse((await bridge('findings', 'list', '--json', ...more)).out).findings.map(({ id }: { id: string }) => id);
+  expect([await ids(), await ids('--state', 'accepted'), await ids('--state', 'all')]).toEqual([
+    ['2'],
+    ['1'],
+    ['2', '1'],
   ]);
   const [refused, done] = await listAudit(database, { object: 'finding:1', limit: 5 });
   expect(done).toMatchObject({ action: 'finding.accept', why: 'agreed with the customer', outcome: 'done' });

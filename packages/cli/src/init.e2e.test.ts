@@ -59,12 +59,17 @@ test('with every answer in flags it writes both files, and the three apps accept
   expect(loadConfig('scheduler', env).http).toEqual({ host: '127.0.0.1', port: 3002 });
 });
 
-test('it takes secrets from the environment, and from files named there as files', () => {
+test('it takes secrets and a stand-in for Stripe from the environment, and secrets from files named there as files', () => {
   const secretFile = join(folder, 'key');
   writeFileSync(secretFile, 'rk_test_file\n');
-  const { code } = init(all.slice(4), { STRIPE_API_KEY_FILE: secretFile, STRIPE_WEBHOOK_SECRETS: 'whsec_env' });
+  const given = {
+    STRIPE_API_KEY_FILE: secretFile,
+    STRIPE_WEBHOOK_SECRETS: 'whsec_env',
+    STRIPE_API_BASE: 'http://127.0.0.1:12111',
+  };
+  const { code } = init(all.slice(4), given);
   expect(code).toBe(0);
-  expect(written()).toMatchObject({ STRIPE_API_KEY_FILE: secretFile, STRIPE_WEBHOOK_SECRETS: 'whsec_env' });
+  expect(written()).toMatchObject(given);
   expect(written()).not.toHaveProperty('STRIPE_API_KEY');
 });
 

@@ -5,9 +5,13 @@ import { describeFailure } from './failure';
 import { createOutput } from './output';
 import { wrap } from './table';
 
+/** With --json `up` prints one object a line from its start to its end, also when it does not come to start. */
+const printsLines = (args: readonly string[]): boolean => args.find((word) => !word.startsWith('-')) === 'up';
+
 /** Results go to standard output, messages to standard error, and the exit code says which of them to read. */
 async function main(args: readonly string[]): Promise<number> {
   const json = args.includes('--json');
+  const failureSpaces = printsLines(args) ? 0 : 2;
   let exitCode = 0;
   const report = async (work: () => Promise<CommandResult>): Promise<void> => {
     const result = await work();
@@ -26,13 +30,14 @@ async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
       const message = error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /, '');
-      if (json) process.stdout.write(`${JSON.stringify({ error: { code: 'WRONG_USAGE', message } }, null, 2)}\n`);
+      if (json)
+        process.stdout.write(`${JSON.stringify({ error: { code: 'WRONG_USAGE', message } }, null, failureSpaces)}\n`);
       return 2;
     }
     const failure = describeFailure(error);
     if (json) {
       const { code, message } = failure;
-      process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, failureSpaces)}\n`);
     }
     process.stderr.write(`${foldFailure(`bridge: ${failure.message}`)}\n`);
     return failure.exitCode;

@@ -19,7 +19,7 @@ const parts: readonly Part[] = [
   },
   {
     says: 'One Stripe account. Several webhook secrets, comma-separated, are all accepted; pull needs none.',
-    names: ['STRIPE_API_KEY', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_DELIVERY'],
+    names: ['STRIPE_API_KEY', 'STRIPE_API_BASE', 'STRIPE_WEBHOOK_SECRETS', 'STRIPE_DELIVERY'],
   },
   {
     says: 'One FileMaker file. The account needs the extended privilege fmrest.',

@@ -154,7 +154,7 @@ if (process.platform === 'linux') {
   });
 }
 
-test('faults of all three apps are named at once, before anything starts, with exit code 78', () => {
+test('faults of all three apps are named at once, before anything starts, with exit code 78; with --json on one line', () => {
   writeEnvironmentFile({
     DATABASE_URL: 'postgresql://localhost/x',
     STRIPE_WEBHOOK_SECRETS: 'sk_test_x',
@@ -164,4 +164,18 @@ test('faults of all three apps are named at once, before anything starts, with e
   expect([ended.status, ended.stdout]).toEqual([78, '']);
   for (const name of ['REDIS_URL', 'STRIPE_API_KEY', 'STRIPE_WEBHOOK_SECRETS', 'FILEMAKER_URL', 'OPS_PORT', 'HOST'])
     expect(ended.stderr.match(new RegExp(`^  ${name}:`, 'gm'))).toHaveLength(1);
+
+  const asJson = bridge(['up', '--json'], { HOST: 'a b' });
+  const [line = '', ...more] = asJson.stdout.split('\n');
+  expect([asJson.status, more]).toEqual([78, ['']]);
+  expect(JSON.parse(line)).toEqual({
+    error: { code: 'CONFIGURATION_FAULTY', message: expect.stringMatching(/HOST: [\s\S]*REDIS_URL: /) },
+  });
+});
+
+test('wrong usage of `up --json` is said on one line', () => {
+  const ended = bridge(['up', '--json', '--workers', 'many']);
+  const [line = '', ...more] = ended.stdout.split('\n');
+  expect([ended.status, more]).toEqual([2, ['']]);
+  expect(JSON.parse(line)).toMatchObject({ error: { code: 'WRONG_USAGE' } });
 });

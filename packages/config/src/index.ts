@@ -3,7 +3,7 @@ export { ConfigurationError, type ConfigurationFault } from './configuration-err
 export type { BillingApiConfig, ConsoleConfig, NoticesConfig } from './console';
 export type { DatabaseConfig } from './database';
 export type { FilemakerConfig, FilemakerLogConfig } from './filemaker';
-export { type Config, type ConfigByRole, loadConfig } from './load-config';
+export { type Config, type ConfigByRole, loadConfig, readSoundConfig } from './load-config';
 export type { ListenConfig } from './process';
 export type { RedisConfig } from './redis';
 export type { FactProbe, FactScript, InvoicesConfig } from './resolve-invoices';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { bridgeFileSchema } from './bridge-file';
 import { ConfigurationError } from './configuration-error';
-import { loadConfig } from './load-config';
+import { loadConfig, readSoundConfig } from './load-config';
 import type { Role } from './variable';
 import { variables } from './variables';
 
@@ -33,6 +33,37 @@ function faultsOf(role: Role, env: NodeJS.ProcessEnv): Record<string, string> {
   }
   return {};
 }
+
+describe('readSoundConfig', () => {
+  const roles = ['ingress', 'worker', 'scheduler', 'cli'] as const;
+
+  test.each(roles)('without a fault a %s is given what loadConfig gives', (role) => {
+    const { config, faults } = readSoundConfig(role, complete);
+    const loaded = loadConfig(role, complete);
+    expect([faults, JSON.stringify(config)]).toEqual([[], JSON.stringify(loaded)]);
+    expect([config.database.url, config.stripe.apiKey]).toEqual([loaded.database.url, loaded.stripe.apiKey]);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  test.each(roles)('with faults a %s is told those of loadConfig, beside what is sound', (role) => {
+    const env = { ...complete, DATABASE_URL: 'mysql://x', TIMEZONE: 'Mars', FLOWS: 'nope', BRIDGE_CONFIG: '/nowhere' };
+    const { config, faults } = readSoundConfig(role, env);
+    expect(Object.fromEntries(faults.map(({ variable, message }) => [variable, message]))).toEqual(faultsOf(role, env));
+    expect(faults.map(({ variable }) => variable).sort()).toEqual(['BRIDGE_CONFIG', 'DATABASE_URL', 'TIMEZONE']);
+    expect(config).toMatchObject({ database: { url: '' }, timezone: 'UTC', flows: ['nope'], windows: [] });
+    expect(config.redis?.url).toBe(complete.REDIS_URL);
+  });
+
+  // Each alone, so that none hides another: it is read, not thrown.
+  test.each(variables.map(({ name }) => name))('a faulty %s ends nothing', (name) => {
+    for (const role of roles) {
+      const { faults } = readSoundConfig(role, { ...complete, [name]: '\u0000 not this' });
+      expect(faults.length > 0).toBe(
+        Object.keys(faultsOf(role, { ...complete, [name]: '\u0000 not this' })).length > 0,
+      );
+    }
+  });
+});
 
 describe('loadConfig', () => {
   let folder = '';

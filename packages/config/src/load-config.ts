@@ -83,6 +83,22 @@ export function loadConfig<R extends Role>(
   env: NodeJS.ProcessEnv = process.env,
   options: { knownFlows?: readonly string[] } = {},
 ): ConfigByRole[R] {
+  const { config, faults } = readSoundConfig(role, env, options);
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  // Without a fault it has what the role's type says beyond Config.
+  return config as ConfigByRole[R];
+}
+
+/**
+ * For looking at an installation only, never for working: what the sound part of the settings says, beside every fault.
+ * A variable that is faulty or missing counts as unset, so its default stands there: whoever reads `config` must leave
+ * alone what a name in `faults` decides. Never throws on a fault. Without one, `config` is what `loadConfig` gives.
+ */
+export function readSoundConfig(
+  role: Role,
+  env: NodeJS.ProcessEnv,
+  options: { knownFlows?: readonly string[] } = {},
+): { config: Config; faults: readonly ConfigurationFault[] } {
   const { values, faults, faulty } = readEnvironment(role, env);
   const fault = (variable: string, message: string): void => {
     faults.push({ variable, message });
@@ -115,8 +131,6 @@ export function loadConfig<R extends Role>(
       `must be at least FILEMAKER_TIMEOUT_SECONDS + ${settleSeconds}, which is ${leastShutdown}`,
     );
   }
-
-  if (faults.length > 0) throw new ConfigurationError(faults);
 
   const listen = (host: string, port: number | undefined): ListenConfig | undefined =>
     port === undefined ? undefined : { host, port };
@@ -166,8 +180,7 @@ export function loadConfig<R extends Role>(
     inboxBodyDays: values.INBOX_BODY_DAYS ?? 90,
     logLevel: values.LOG_LEVEL ?? 'info',
   };
-  // The checks above have made sure of what the role's type says beyond Config.
-  return freezeDeeply(config) as ConfigByRole[R];
+  return { config: freezeDeeply(config), faults };
 }
 
 type Need = (name: VariableName, why: string) => void;

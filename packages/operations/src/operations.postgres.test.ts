@@ -9,7 +9,7 @@ import { explainEventRetries, reprocessEvent, retryEvent } from './resolve/repro
 import { explainEffectRetries, resolveEffect, retryEffect } from './resolve/resolve-effect';
 import { showEffect, showEvent } from './show/show';
 import { listScheduleRuns, recordScheduleSuccess } from './status/schedule-runs';
-import { readStatus } from './status/status';
+import { readStatus, type Status } from './status/status';
 import { readParked } from './tables/read-engine-tables';
 
 const sources = allMigrations([]);
@@ -407,6 +407,22 @@ describe('status', () => {
     expect(status.fine).toBe(true);
     expect(status.pendingMigrations).toEqual([]);
     expect(status.lines.map((line) => line.sentence)).toContain('Nothing waits for you.');
+  });
+
+  test('tells that the bridge only observes, and that the database was restored, each with its page', async () => {
+    await change(await park(), sql`state = 'planned'`);
+    const observed = await readStatus(database, sources, [], 'observe');
+    expect(observed.lines).toContainEqual(
+      expect.objectContaining({
+        sentence: expect.stringMatching(/MODE=observe.* 1 planned waits until you say/),
+        next: './bridge golive',
+        runbook: 'cut-over',
+      }),
+    );
+    const restored = (status: Status) => status.lines.filter(({ runbook }) => runbook === 'restored-from-backup');
+    expect(restored(observed)).toEqual([]);
+    await database.executor.execute(sql`update installation.installation set restored_at = clock_timestamp()`);
+    expect(restored(await readStatus(database, sources))).toHaveLength(1);
   });
 
   test('counts what waits and names it, the newest first', async () => {

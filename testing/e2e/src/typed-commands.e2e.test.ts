@@ -173,6 +173,7 @@ const READS: Readonly<Record<string, Recipe>> = {
 const CHAINS: readonly Readonly<Record<string, Recipe>>[] = [
   {
     'findings list': { words: 'findings list', code: 0, says: /can be replayed/ },
+    'findings list --state all': { words: 'findings list --state all', code: 0, says: /can be replayed/ },
     'findings show #': {
       words: ({ findings }) => `findings show ${at(findings, 0)}`,
       code: 0,

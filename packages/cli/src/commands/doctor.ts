@@ -146,7 +146,7 @@ export function addDoctor(program: Command, report: (work: () => Promise<Command
     .summary('is everything there that the bridge needs?')
     .description(
       'Looks at the configuration, PostgreSQL, Redis, the clocks, the Stripe key and its permissions, the webhook endpoint, FileMaker, processes and schedules. ' +
-        'Each fault says what it is, why it matters and what to do. Changes nothing without --fix, but for the two rows that `filemaker check` leaves. ' +
+        'Each fault says what it is, why it matters and what to do; a faulty setting hides only what cannot be looked at without it. Changes nothing without --fix, but for the two rows that `filemaker check` leaves. ' +
         'Exit 0: payments can arrive; 1: something keeps them from it.',
     )
     .option('--fix', 'switch the webhook endpoint on and let it get exactly the events that the flows want')

@@ -6,19 +6,31 @@ import type { CommandResult } from '../command-result';
 import { findingTable } from '../finding-table';
 import { examples, jsonOption, limitOption } from '../options';
 
-type FindingState = (typeof FINDING_STATES)[number];
+/** Of `--state`: one of them, or every one. */
+const STATES = [...FINDING_STATES, 'all'] as const;
 
 interface Filter {
-  state: FindingState;
+  state: (typeof STATES)[number];
   class?: string;
   object?: string;
   run?: string;
   limit: number;
 }
 
-async function run({ object, ...filter }: Filter): Promise<CommandResult> {
+const NONE: Readonly<Record<Filter['state'], string>> = {
+  open: 'No finding is open: as far as was looked, the books agree.',
+  fixed: 'No finding is fixed.',
+  accepted: 'No finding is accepted.',
+  all: 'There is no finding, neither open nor fixed nor accepted.',
+};
+
+async function run({ object, state, ...filter }: Filter): Promise<CommandResult> {
   const { findings, replayed, totals, timeZone } = await withDatabase(async ({ database, config }) => {
-    const found = await listFindings(database, { ...filter, ...(object === undefined ? {} : { objectId: object }) });
+    const found = await listFindings(database, {
+      ...filter,
+      ...(state === 'all' ? {} : { state }),
+      ...(object === undefined ? {} : { objectId: object }),
+    });
     return {
       findings: found,
       replayed: await readReplayedFindings(database, flows, found),
@@ -36,11 +48,7 @@ async function run({ object, ...filter }: Filter): Promise<CommandResult> {
     },
     text: (output) =>
       [
-        findings.length === 0
-          ? filter.state === 'open'
-            ? 'No finding is open: as far as was looked, the books agree.'
-            : `No finding is ${filter.state}.`
-          : findingTable(findings, replayed, output),
+        findings.length === 0 ? NONE[state] : findingTable(findings, replayed, output),
         ...(money.length === 0 ? [] : ['', `Open in all: ${money.join(', ')}`]),
       ].join('\n'),
   };
@@ -54,7 +62,7 @@ export function addFindingsList(
     .command('list')
     .summary('where the books differ, the newest first')
     .description('Lists where Stripe, our records and FileMaker differ, with the money at risk, the newest first.')
-    .addOption(new Option('--state <state>', 'findings in this state').choices(FINDING_STATES).default('open'))
+    .addOption(new Option('--state <state>', 'findings in this state, or all of them').choices(STATES).default('open'))
     .addOption(new Option('--class <class>', 'only of this class, such as paid-not-recorded'))
     .addOption(new Option('--object <id>', 'only about this object, such as cs_…'))
     .addOption(new Option('--run <number>', 'only those that this run saw last'))
@@ -62,7 +70,7 @@ export function addFindingsList(
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('./bridge findings list', './bridge findings list --state fixed', './bridge findings list --json'),
+      examples('./bridge findings list', './bridge findings list --state all', './bridge findings list --json'),
     )
     .action((filter: Filter) => report(() => run(filter)));
 }

@@ -108,6 +108,30 @@ test('a person answers, sees whose key it is and what the account sees, and take
   expect(JSON.stringify(prompter.said)).not.toMatch(/secret word|rk_test_abc|whsec_1/);
 });
 
+test('the Stripe that the key is shown to is the Stripe that the bridge talks to afterwards', async () => {
+  const bases: (string | undefined)[] = [];
+  const looked: InitPeers = {
+    ...peers(),
+    lookAtStripe: async ({ apiBase }) => {
+      bases.push(apiBase);
+      return SHOP;
+    },
+  };
+  process.env.STRIPE_API_BASE = 'http://127.0.0.1:12111';
+  await runInit({ folder }, person(ANSWERS), looked);
+  expect(written().STRIPE_API_BASE).toBe('http://127.0.0.1:12111');
+  // One that only the file of before knows is kept, and asked as well.
+  delete process.env.STRIPE_API_BASE;
+  const { 'Stripe key': _key, ...rest } = ANSWERS;
+  await runInit({ folder, force: true }, person(rest), looked);
+  expect(written().STRIPE_API_BASE).toBe('http://127.0.0.1:12111');
+  // Nobody names a stand-in: none is written, so that it is Stripe's own.
+  rmSync(join(folder, '.env'));
+  await runInit({ folder, force: true }, person(ANSWERS), looked);
+  expect(written()).not.toHaveProperty('STRIPE_API_BASE');
+  expect(bases).toEqual(['http://127.0.0.1:12111', 'http://127.0.0.1:12111', undefined]);
+});
+
 test('other names are chosen by number, and a plain script without hand-off is possible', async () => {
   const prompter = person({ ...ANSWERS, 'Number or name': ['1', '4', '0', '0'] });
   const result = await runInit({ folder }, prompter, peers());

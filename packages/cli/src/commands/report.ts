@@ -53,10 +53,10 @@ const missing = ({ waiting, parked, cancelled }: CurrencyFigures): CurrencyFigur
 });
 
 function describe(result: Report, file: string | undefined, output: Output): string {
-  const { since, until, rows, totals, closedDays, openDays } = result;
+  const { since, until, rows, totals, firstDay, closedDays, openDays } = result;
   type Line = CurrencyFigures & { day: string; mark: string };
   const lines: Line[] = [
-    ...rows.map((row) => ({ ...row, mark: row.closed ? '' : 'open' })),
+    ...rows.map((row) => ({ ...row, mark: row.closed || row.day < firstDay ? '' : 'open' })),
     ...totals.map((total) => ({ ...total, day: 'Total', mark: '' })),
   ];
   const table = renderTable(
@@ -82,7 +82,7 @@ function describe(result: Report, file: string | undefined, output: Output): str
     output.dress(
       'quiet',
       wrap(
-        `${day(closedDays)} closed, ${day(openDays)} open, by the clock of ${output.timeZone}. Paid, refunded and disputed of a closed day are as it was closed; FileMaker is as of now.`,
+        `${day(closedDays)} closed, ${day(openDays)} open, by the clock of ${output.timeZone}.${since < firstDay ? ` The bridge's first day is ${firstDay}.` : ''} Paid, refunded and disputed of a closed day are as it was closed; FileMaker is as of now.`,
         output.width,
       ),
     ),
@@ -95,9 +95,12 @@ async function run(asked: Asked): Promise<CommandResult> {
     const span = spanOf(asked, config.timezone);
     const csv = createReportCsv(config.timezone);
     const lines = [csv.heading];
-    const read = await readReport({ database, flows, timeZone: config.timezone, ...span }, (moves) => {
-      if (asked.csv !== undefined) for (const move of moves) lines.push(csv.line(move));
-    });
+    const read = await readReport(
+      { database, flows, timeZone: config.timezone, reconcileFrom: config.reconcileFrom, ...span },
+      (moves) => {
+        if (asked.csv !== undefined) for (const move of moves) lines.push(csv.line(move));
+      },
+    );
     return { result: read, table: lines.join(''), timeZone: config.timezone };
   });
   if (asked.csv === STANDARD_OUTPUT) return asDocument({ fine: true, json: result }, table);

@@ -23,7 +23,7 @@ function describeLine({ tone, sentence, next }: Status['lines'][number], output:
     : `${mark} ${wrap(sentence, output.width - 2, '  ')}\n    ${command}`;
 }
 
-function describe(status: Status, all: boolean, output: Output): string {
+function describe(status: Status, all: boolean, mode: 'live' | 'observe', output: Output): string {
   const shown = all ? status.lines : topLines(status.lines, LINES_MOST);
   const lines = shown.map((line) => describeLine(line, output));
   const { figures } = status;
@@ -31,7 +31,8 @@ function describe(status: Status, all: boolean, output: Output): string {
   if (figures !== null) {
     const { inbox, effects, processes, filemakerSessions: sessions } = figures;
     const money = tellMoney(figures.money).map(
-      ({ place, sums, counted }) => `${sums.join(', ')} ${PLACE_WORDS[place]} (${counted})`,
+      ({ place, sums, counted }) =>
+        `${sums.join(', ')} ${mode === 'observe' && place === 'on-the-way' ? 'planned, not sent' : PLACE_WORDS[place]} (${counted})`,
     );
     facts.push(['Money', money.length === 0 ? 'none waits' : money.join('; ')]);
     facts.push(
@@ -73,11 +74,12 @@ function counted(counts: Readonly<Record<string, number>>, words: Readonly<Recor
 }
 
 async function run({ all }: { all?: boolean }): Promise<CommandResult> {
-  const { status, timeZone } = await withDatabase(async ({ database, config }) => ({
-    status: await readStatus(database, migrationSources, config.windows),
+  const { status, timeZone, mode } = await withDatabase(async ({ database, config }) => ({
+    status: await readStatus(database, migrationSources, config.windows, config.mode),
     timeZone: config.timezone,
+    mode: config.mode,
   }));
-  return { fine: status.fine, json: status, timeZone, text: (output) => describe(status, all === true, output) };
+  return { fine: status.fine, json: status, timeZone, text: (output) => describe(status, all === true, mode, output) };
 }
 
 export function addStatus(program: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {

@@ -47,11 +47,22 @@ function sentenceOf(event: SupervisorEvent): [sentence: string, tone: 'broken' |
   }
 }
 
+/** What a crash leaves behind may begin like an object and be none. */
+export function isJsonObject(line: string): boolean {
+  if (!line.startsWith('{')) return false;
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function speakJson(write: (text: string) => void): Voice {
   const say = (entry: object): void =>
     write(`${JSON.stringify({ level: 'info', time: new Date().toISOString(), name: 'up', ...entry })}\n`);
   return {
-    appLine: (app, line) => write(line.startsWith('{') ? `${line}\n` : `${JSON.stringify({ name: app, line })}\n`),
+    appLine: (app, line) => write(isJsonObject(line) ? `${line}\n` : `${JSON.stringify({ name: app, line })}\n`),
     event: (event) => say({ ...event, msg: sentenceOf(event)[0] }),
     note: (kind, sentence) => say({ kind, msg: sentence }),
     addresses: (addresses) => say({ kind: 'up', msg: 'all are ready', apps: addresses }),

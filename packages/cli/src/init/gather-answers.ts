@@ -15,6 +15,9 @@ export async function gatherAnswers(
   const values = new Map<string, string>();
   const asked = new Set<string>();
   const missing: Question[] = [];
+  // The key is shown to this Stripe; the bridge must not talk to another one afterwards.
+  const apiBase = text(process.env.STRIPE_API_BASE);
+  if (apiBase !== undefined) values.set('STRIPE_API_BASE', apiBase);
   const pulls = (text(process.env.STRIPE_DELIVERY) ?? before.STRIPE_DELIVERY) === 'pull';
   for (const question of questions) {
     const answer = known(question, options, before);
@@ -29,7 +32,7 @@ export async function gatherAnswers(
     } else if (question.byDefault !== undefined) values.set(question.variable, question.byDefault);
     else missing.push(question);
     if (prompter !== undefined && options.offline !== true && question.variable === 'STRIPE_API_KEY')
-      await tellAccount(values, asked, prompter, peers);
+      await tellAccount(values, asked, prompter, peers, apiBase ?? text(before.STRIPE_API_BASE));
   }
   if (missing.length > 0) {
     const names = missing.map(({ flag, variable }) => `  ${flag} (or ${variable} in the environment)`).join('\n');

@@ -1,17 +1,17 @@
 import type { Prompter } from '../prompter';
 import type { InitPeers } from './answers';
-import { askOne, questionOf, text } from './questions';
+import { askOne, questionOf } from './questions';
 
 const KEY_TRIES = 3;
 
-/** Shows whose key it is; one that Stripe does not know is asked for again. */
+/** Shows whose key it is at Stripe, or at the stand-in `apiBase`; one that Stripe does not know is asked for again. */
 export async function tellAccount(
   values: Map<string, string>,
   asked: ReadonlySet<string>,
   prompter: Prompter,
   peers: InitPeers,
+  apiBase: string | undefined,
 ): Promise<void> {
-  const apiBase = text(process.env.STRIPE_API_BASE);
   for (let tries = 1; ; tries += 1) {
     const apiKey = values.get('STRIPE_API_KEY');
     // One that is faulty or stands in a file is looked at by the configuration's own check, before anything is written.

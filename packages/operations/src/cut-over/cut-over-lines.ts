@@ -9,9 +9,15 @@ export interface CutOverFacts {
   comparison: Comparison | undefined;
   start: RecoveryStart;
   at: Date;
+  /** MODE=observe by the asker's configuration: how many effects are planned. Null: it is live. */
+  observing: { waiting: number } | null;
 }
 
-export async function readCutOver(database: Database, configured: Date | undefined, at: Date): Promise<CutOverFacts> {
+export async function readCutOver(
+  database: Database,
+  configured: Date | undefined,
+  at: Date,
+): Promise<Omit<CutOverFacts, 'observing'>> {
   return {
     watermark: await readEventWatermark(database.executor),
     comparison: await readLatestComparison(database),
@@ -26,14 +32,48 @@ const SILENT_MS = 600_000;
 const SECOND_WAY_SILENT_MS = 3_600_000;
 /** What Stripe's list does not reach any more is told for so long after it was met. */
 const MISSED_TOLD_MS = 7 * 86_400_000;
+/** What a restore has left to be asked about is settled by then, or told for itself. */
+const RESTORE_TOLD_MS = 7 * 86_400_000;
 
 /** Pure. */
-export function describeCutOver({ watermark, comparison, start, at }: CutOverFacts): Line[] {
+export function describeCutOver({ watermark, comparison, start, at, observing }: CutOverFacts): Line[] {
   const lines: Line[] = [];
+  if (observing !== null) lines.push(observingLine(start, at, observing.waiting));
+  if (start.restoredAt !== null && at.getTime() - start.restoredAt.getTime() < RESTORE_TOLD_MS)
+    lines.push(restoredLine(start.restoredAt, at));
   if (watermark !== undefined) lines.push(...fetchLines(watermark, at));
   if (!start.live && comparison !== undefined) lines.push(comparisonLine(comparison));
   return lines;
 }
+
+/** Without it nothing says why what is planned is not sent. */
+function observingLine({ at: from, because, live }: RecoveryStart, at: Date, waiting: number): Line {
+  const line = { next: './bridge golive', cause: 'OBSERVING', always: true } as const;
+  if (because === 'golive' && from <= at) {
+    return {
+      ...line,
+      tone: 'waits',
+      sentence: `The bridge was told to go live from ${from.toISOString()}, and MODE=observe still holds: nothing is sent to FileMaker. Set MODE=live and start it anew (docs/cut-over.md).`,
+    };
+  }
+  const planned =
+    waiting === 0
+      ? ''
+      : ` ${waiting} planned ${waiting === 1 ? 'waits' : 'wait'} ${live ? 'for MODE=live' : 'until you say from when it is live'}.`;
+  return {
+    ...line,
+    tone: 'note',
+    sentence: `The bridge only observes (MODE=observe): it decides and records, and sends nothing to FileMaker.${planned} See docs/cut-over.md.`,
+  };
+}
+
+const restoredLine = (restoredAt: Date, at: Date): Line => ({
+  tone: 'note',
+  sentence: `The database was restored from a backup; that was noticed ${spell((at.getTime() - restoredAt.getTime()) / 1_000)} ago. What was planned by then, and money from before, begins with a question to FileMaker; events since the backup are fetched again.`,
+  next: './bridge runbook restored-from-backup',
+  cause: 'DATABASE_RESTORED',
+  always: true,
+});
 
 function fetchLines({ delivery, sinceFetchedMs, failing, missed }: EventWatermark, at: Date): Line[] {
   const lines: Line[] = [];

@@ -42,7 +42,7 @@ export interface CurrencyFigures {
   paid: Figure;
   /** Proved by FileMaker's records or the echoed key. */
   verified: Figure;
-  /** By FileMaker's word alone. */
+  /** By a plain script's answer or a person's word, and nothing to prove it. */
   unverified: Figure;
   waiting: Figure;
   parked: Figure;

@@ -55,6 +55,12 @@ afterEach(async () => {
 
 type Stands = 'verified' | 'unverified' | 'planned' | 'parked' | 'cancelled' | 'no-effect';
 
+/** The first migration was at noon of this day. */
+const installedOn = (day: string) =>
+  database.executor.execute(
+    sql`update installation.installation set first_migrated_at = ${new Date(windowOf(day, ZONE).since.getTime() + 12 * HOUR_MS).toISOString()}`,
+  );
+
 /** A payment of a day, `hour` hours after its midnight, and its effect. */
 async function pay(
   id: string,
@@ -239,6 +245,7 @@ test('a report of days that are not closed yet says what closing them will say, 
   const fact = await pay('4', { day: LAST, amount: 8, hour: 22.9 });
   fact.reversals = [reversal({ id: 're_1' })];
   const asked = { database, flows, timeZone: ZONE, since: addDays(LAST, -4), until: LAST };
+  await installedOn(addDays(LAST, -9));
   const moves: string[] = [];
   const before = await readReport(asked, (page) =>
     moves.push(...page.map(({ day, moneyDay, id }) => `${day} ${moneyDay} ${id}`)),
@@ -259,6 +266,22 @@ test('a report of days that are not closed yet says what closing them will say, 
     { currency: 'jpy', paid: { count: 1, amount: 7 } },
     { currency: 'usd', paid: { count: 5, amount: 19_134 }, refunded: { count: 1, amount: 5_000 } },
   ]);
+});
+
+test('a report counts no day as open from before the bridge was there, unless recovery or the closed days begin before', async () => {
+  const days = async (more: { reconcileFrom?: Date } = {}) => {
+    const asked = { database, flows, timeZone: ZONE, since: addDays(LAST, -20), until: LAST };
+    const { firstDay, closedDays, openDays } = await readReport({ ...asked, ...more });
+    return [firstDay, closedDays, openDays];
+  };
+  await installedOn(addDays(LAST, -2));
+  await pay('older', { day: addDays(LAST, -10) });
+  expect(await days()).toEqual([addDays(LAST, -2), 0, 3]);
+  // Later than the installation says nothing of the days between: the bridge was there.
+  expect(await days({ reconcileFrom: new Date() })).toEqual([addDays(LAST, -2), 0, 3]);
+  expect(await days({ reconcileFrom: windowOf(addDays(LAST, -5), ZONE).since })).toEqual([addDays(LAST, -5), 0, 6]);
+  await close(addDays(LAST, -4));
+  expect(await days()).toEqual([addDays(LAST, -4), 1, 4]);
 });
 
 test('a payment that an earlier day told of as open is told of until it is settled, and then once more', async () => {

@@ -76,7 +76,7 @@ export function figureRows(figures: CurrencyFigures): { name: string; count: num
   });
   const applied = { count: verified.count + unverified.count, amount: verified.amount + unverified.amount };
   const rest: [string, Figure][] = [
-    ['of these by its word alone', unverified],
+    ['of these unverified', unverified],
     ['On their way', waiting],
     ['Need a person', parked],
     ['Cancelled by a person', cancelled],
@@ -105,7 +105,8 @@ export function correctionSentence(one: DayContents['corrections'][number]): str
 
 const STANDINGS = {
   verified: 'applied in FileMaker, proved',
-  unverified: "applied, by FileMaker's word alone",
+  // A plain script's answer or a person's word.
+  unverified: 'applied, unverified',
   cancelled: 'cancelled by a person',
   waiting: 'on its way',
   parked: 'waits for a person',

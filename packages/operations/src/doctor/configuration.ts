@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigurationError, loadConfig, type Role, variables } from '@bridge/config';
+import { type Config, type Role, readSoundConfig, variables } from '@bridge/config';
 import { fault, type Judged } from './fault';
 
 export interface ConfigurationFacts {
   nodeVersion: string;
   /** Apps that were looked at. */
   apps: readonly Role[];
-  /** What is wrong, for which of them. */
+  /** What is wrong, for which of them; `cli`: for commands, and for no app that was looked at. */
   faults: readonly { variable: string; message: string; apps: readonly Role[] }[];
   /** `.env` and files named by `NAME_FILE`, with their permissions (the last nine bits). */
   files: readonly { path: string; mode: number; environment: boolean }[];
@@ -31,7 +31,7 @@ export function judgeConfiguration({ nodeVersion, apps, faults, files }: Configu
       ...faults.map(({ variable, message, apps: readers }) =>
         fault(
           'CONFIGURATION_FAULTY',
-          `${variable} ${message}${readers.length < apps.length ? ` (${readers.join(', ')})` : ''}`,
+          `${variable} ${message}${apps.some((app) => !readers.includes(app)) ? ` (${readers.join(', ')})` : ''}`,
         ),
       ),
       ...open.map(({ path, environment }) => fault(environment ? 'ENV_FILE_OPEN' : 'SECRET_FILE_OPEN', path)),
@@ -39,42 +39,44 @@ export function judgeConfiguration({ nodeVersion, apps, faults, files }: Configu
   };
 }
 
-/** Reads what the apps would read. Bounded by the file system alone. */
+/** Reads what the apps and this command would read; `config` is what the sound part says. Bounded by the file system alone. */
 export function collectConfiguration(options: {
   env: NodeJS.ProcessEnv;
   apps: readonly Role[];
   knownFlows: readonly string[];
   /** `.env`, when the settings come from one. */
   environmentFile: string | undefined;
-}): ConfigurationFacts {
+}): { facts: ConfigurationFacts; config: Config } {
+  const { env, apps, knownFlows } = options;
   const found = new Map<string, { variable: string; message: string; apps: Role[] }>();
-  for (const app of options.apps) {
-    try {
-      loadConfig(app, options.env, { knownFlows: options.knownFlows });
-    } catch (error) {
-      if (!(error instanceof ConfigurationError)) throw error;
-      for (const { variable, message } of error.faults) {
-        const key = `${variable} ${message}`;
-        const known = found.get(key);
-        if (known === undefined) found.set(key, { variable, message, apps: [app] });
-        else known.apps.push(app);
-      }
+  for (const app of apps) {
+    for (const { variable, message } of readSoundConfig(app, env, { knownFlows }).faults) {
+      const key = `${variable} ${message}`;
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { variable, message, apps: [app] });
+      else known.apps.push(app);
     }
   }
+  const own = readSoundConfig('cli', env, { knownFlows });
+  for (const { variable, message } of own.faults) {
+    const key = `${variable} ${message}`;
+    if (!found.has(key)) found.set(key, { variable, message, apps: ['cli'] });
+  }
   const secretFiles = variables.flatMap(({ name, secret }) => {
-    const path = secret ? (options.env[`${name}_FILE`] ?? '').trim() : '';
+    const path = secret ? (env[`${name}_FILE`] ?? '').trim() : '';
     return path === '' ? [] : [path];
   });
   const environment = options.environmentFile === undefined ? [] : [options.environmentFile];
-  return {
+  const facts: ConfigurationFacts = {
     nodeVersion: process.versions.node,
-    apps: options.apps,
+    apps,
     faults: [...found.values()],
     files: [
       ...environment.flatMap((path) => permissionsOf(path, true)),
       ...secretFiles.flatMap((path) => permissionsOf(path, false)),
     ],
   };
+  return { facts, config: own.config };
 }
 
 /** A file that is not there is a fault of the configuration and named as such. */

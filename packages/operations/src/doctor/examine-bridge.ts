@@ -8,8 +8,9 @@ export type { DoctorFault, DoctorReport, DoctorSection } from './report';
 
 /**
  * Looks at everything that the bridge needs: configuration, PostgreSQL, Redis, clocks, Stripe's key and endpoint,
- * FileMaker, processes and schedules. Every question is bounded in time; a section that fails hides no other. Changes
- * nothing but the two rows that the FileMaker check leaves.
+ * FileMaker, processes and schedules. Every question is bounded in time; a section that fails hides no other, and a
+ * faulty setting only what cannot be looked at without it. Never throws on a faulty configuration. Changes nothing but
+ * the two rows that the FileMaker check leaves.
  */
 export async function examineBridge(options: DoctorOptions): Promise<DoctorReport> {
   // Loaded when it is wanted: the clients of the peers would slow down every other command.

@@ -7,6 +7,7 @@ import { FAULT_CODES, fault } from './fault';
 import { judgePostgresql, type PostgresqlFacts } from './postgresql';
 import { judgeRedis, type RedisFacts } from './redis';
 import { composeReport, lookWithin } from './report';
+import { judgeSoundness } from './soundness';
 import { judgeStripeKey, neededReads, type StripeKeyFacts } from './stripe-key';
 import { judgeWebhook, MARK, pickOurs, type WebhookFacts } from './webhook-endpoint';
 import { judgeWork, roundsExpected, type WorkFacts } from './work';
@@ -48,6 +49,28 @@ describe('configuration', () => {
     expect(judged.faults.map(({ what }) => what)).toEqual([
       'REDIS_URL is missing.',
       'FILEMAKER_URL must begin with https:// (worker).',
+    ]);
+  });
+
+  test('a variable that only commands read stops no app and is named with its reader', () => {
+    const faults = [{ variable: 'STRIPE_WEBHOOK_URL', message: 'is no address', apps: ['cli'] as const }];
+    const one = judgeConfiguration({ ...sound, apps: ['ingress'], faults });
+    expect(one.faults.map(({ what }) => what)).toEqual(['STRIPE_WEBHOOK_URL is no address (cli).']);
+  });
+
+  test('a fault hides the sections that need the variable, in whichever form it is named, and no other', () => {
+    const { hindrance, hindranceBy } = judgeSoundness([
+      'STRIPE_API_KEY_FILE',
+      'BRIDGE_CONFIG: windows.0.to',
+      'BRIDGE_CONFIG: invoices.facts.paid',
+      'TIMEZONE',
+    ]);
+    expect(hindrance('stripe')).toBe('not looked at because of STRIPE_API_KEY: see Configuration');
+    expect(hindrance('work')).toBe('not looked at because of BRIDGE_CONFIG: see Configuration');
+    expect([hindrance('postgresql'), hindrance('redis'), hindranceBy('STRIPE_API_BASE')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
     ]);
   });
 

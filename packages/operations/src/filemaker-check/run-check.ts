@@ -392,7 +392,7 @@ const scriptsOf = (facts: InvoicesConfig['facts']) =>
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** Undefined: it answered, and refused only this question. */
-function serverFault(error: FileMakerError): FileMakerFault | undefined {
+export function serverFault(error: FileMakerError): FileMakerFault | undefined {
   if (error.code === 'FILEMAKER_CERTIFICATE') return fault('CERTIFICATE_NOT_TRUSTED', seen(error));
   if (error.stage === 'not-sent') return fault('SERVER_UNREACHABLE', seen(error));
   if (error.stage === 'refused' && !error.circuit) return undefined;

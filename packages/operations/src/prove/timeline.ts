@@ -159,7 +159,7 @@ export function entriesOfEffect(
         ? `counts as done by the word of ${person}, unverified`
         : effect.verified === true
           ? `done, ${proofOf(effect, attempts)}`
-          : "done, unverified: FileMaker's word alone";
+          : "done, unverified: the script's answer alone says so";
     entries.push({
       at: effect.settledAt,
       what: 'settled',

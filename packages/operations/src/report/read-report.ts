@@ -1,4 +1,5 @@
 import { type Database, oneRow } from '@bridge/database';
+import { readInstallation, readRecoveryStart } from '@bridge/installation';
 import { sql } from 'drizzle-orm';
 import { addDays, type Day, dayOf, windowOf } from '../days/calendar';
 import { type CurrencyFigures, type DayEntry, type Standing, sumByCurrency } from '../days/day-contents';
@@ -43,13 +44,16 @@ export interface Report {
   rows: ReportRow[];
   /** By currency. */
   totals: CurrencyFigures[];
-  /** Days of the time that are closed, and days up to today that are not. */
+  /** The first day that is the bridge's to close: of its first migration, unless recovery or the closed days begin before. */
+  firstDay: Day;
+  /** Days of the time that are closed, and days from the bridge's first up to today that are not. */
   closedDays: number;
   openDays: number;
 }
 
 /**
- * Which days, by whose clock, of whose records. `onMoves` of `readReport` is given each payment, refund and dispute.
+ * Which days, by whose clock, of whose records. `reconcileFrom` is RECONCILE_FROM of the asker's configuration. `onMoves`
+ * of `readReport` is given each payment, refund and dispute.
  */
 export interface ReportOptions {
   database: Database;
@@ -58,6 +62,16 @@ export interface ReportOptions {
   since: Day;
   /** Included. */
   until: Day;
+  reconcileFrom?: Date | undefined;
+}
+
+/** Days from before the installation are not the bridge's: nobody is to wait for their closing. */
+async function firstDayOf({ database, timeZone, reconcileFrom }: ReportOptions): Promise<Day> {
+  const { firstMigratedAt } = await readInstallation(database);
+  const start = await readRecoveryStart(database.executor, reconcileFrom);
+  const first = dayOf(new Date(Math.min(start.at.getTime(), firstMigratedAt.getTime())), timeZone);
+  const chained = (await readEnds(database.executor))?.first.day;
+  return chained !== undefined && chained < first ? chained : first;
 }
 
 async function standingsNow(database: Database, entries: readonly KeptEntry[]): Promise<Map<string, Standing>> {
@@ -188,10 +202,10 @@ export async function readReport(
   const days = [...byDay].sort(([a], [b]) => (a < b ? -1 : 1));
   const ends = await readEnds(options.database.executor);
   let [closedDays, openDays] = [0, 0];
-  const today = dayOf(await clockOf(options.database), timeZone);
+  const [today, firstDay] = [dayOf(await clockOf(options.database), timeZone), await firstDayOf(options)];
   for (let day = since; day <= until; day = addDays(day, 1)) {
     if (ends !== undefined && day >= ends.first.day && day <= ends.last.day) closedDays += 1;
-    else if (day <= today) openDays += 1;
+    else if (day >= firstDay && day <= today) openDays += 1;
   }
   return {
     since,
@@ -201,6 +215,7 @@ export async function readReport(
       sumByCurrency(moves).map((figures) => ({ day, closed, ...figures })),
     ),
     totals: sumByCurrency(days.flatMap(([, { moves }]) => moves)),
+    firstDay,
     closedDays,
     openDays,
   };

@@ -36,6 +36,18 @@ test('a bridge that has done its work says that nothing waits', () => {
   expect(lines(calm)).toEqual([{ tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' }]);
 });
 
+test('beside what waits until the bridge is live it is not said that nothing waits', () => {
+  const why = {
+    tone: 'note',
+    sentence: 'The bridge only observes.',
+    next: './bridge golive',
+    cause: 'OBSERVING',
+  } as const;
+  const told = describeStatus({ pendingMigrations: [], figures: calm, at, more: [why] });
+  expect(told.map(({ sentence }) => sentence)).toContain('Nothing else waits for you.');
+  expect(told.map(({ sentence }) => sentence)).not.toContain('Nothing waits for you.');
+});
+
 test('a stray event of the other mode is told for a day and is nobody’s trouble', () => {
   const told = lines({ ...calm, inbox: { ...calm.inbox, otherModeLastDay: 2 } });
   expect(told.map(({ tone }) => tone)).toEqual(['note', 'fine']);
@@ -114,7 +126,7 @@ test('what stands still comes before what waits, and both before what is good to
     { tone: 'waits', sentence: '2 more wait for a person.', next: './bridge effects list --state parked' },
     {
       tone: 'note',
-      sentence: "2 done by FileMaker's word alone: a plain script has no log to prove it.",
+      sentence: "2 done and unverified: a plain script's answer or a person's word, and nothing to prove it.",
       next: './bridge runbook unverified',
     },
   ]);
@@ -375,6 +387,17 @@ describe('ten lines at most', () => {
       next: './bridge status --all',
       runbook: null,
     });
+  });
+
+  test('a line that explains the others stays, in its place, however much waits', () => {
+    const why = { tone: 'note', sentence: 'The bridge only observes.', next: './bridge golive', always: true } as const;
+    const all = describeStatus({ pendingMigrations: [], figures: parked(12), at, more: [why] });
+    const short = topLines(all, 10);
+    expect(short).toHaveLength(10);
+    expect(short.slice(0, 8)).toEqual(all.slice(0, 8));
+    expect(all[12]).toEqual({ ...why, runbook: null });
+    expect(short[8]).toEqual({ ...why, runbook: null });
+    expect(short[9]?.sentence).toBe('5 more lines. 4 of them wait for you.');
   });
 });
 

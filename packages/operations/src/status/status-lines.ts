@@ -18,6 +18,8 @@ export interface StatusLine {
   next: string;
   /** The page that says more: `/runbooks/<name>`, `./bridge runbook <name>`. */
   runbook: string | null;
+  /** Explains the others: never left out of a short list. */
+  always?: true;
 }
 
 /** With the code that leads to a page, where one does. */
@@ -105,22 +107,28 @@ function linesOf(facts: {
   if (unverifiedDone > 0) {
     lines.push({
       tone: 'note',
-      sentence: `${unverifiedDone} done by FileMaker's word alone: a plain script has no log to prove it.`,
+      sentence: `${unverifiedDone} done and unverified: a plain script's answer or a person's word, and nothing to prove it.`,
       next: './bridge runbook unverified',
       cause: 'UNVERIFIED',
     });
   }
   lines.push(...recoveryLines(figures, at));
   lines.push(...(facts.more ?? []));
-  if (!lines.some((line) => line.tone === 'waits' || line.tone === 'broken'))
-    lines.push({ tone: 'fine', sentence: 'Nothing waits for you.', next: './bridge doctor' });
-  return lines.sort((a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone));
+  if (!lines.some((line) => line.tone === 'waits' || line.tone === 'broken')) {
+    const other = lines.some(({ cause }) => cause === 'OBSERVING') ? 'Nothing else' : 'Nothing';
+    lines.push({ tone: 'fine', sentence: `${other} waits for you.`, next: './bridge doctor' });
+  }
+  return lines.sort(
+    (a, b) => ORDER.indexOf(a.tone) - ORDER.indexOf(b.tone) || Number(b.always ?? false) - Number(a.always ?? false),
+  );
 }
 
-/** Pure: the most urgent ones, and in the last place how many more there are. */
+/** Pure: the most urgent ones and those that explain them, and in the last place how many more there are. */
 export function topLines(lines: readonly StatusLine[], most: number): StatusLine[] {
   if (lines.length <= most) return [...lines];
-  const rest = lines.slice(most - 1);
+  const ranked = [...lines.filter(({ always }) => always === true), ...lines.filter(({ always }) => always !== true)];
+  const kept = new Set(ranked.slice(0, most - 1));
+  const rest = lines.filter((line) => !kept.has(line));
   const urgent = rest.filter(({ tone }) => tone === 'broken' || tone === 'waits').length;
   const waiting =
     urgent === 0
@@ -129,7 +137,7 @@ export function topLines(lines: readonly StatusLine[], most: number): StatusLine
         ? ' All of them wait for you.'
         : ` ${urgent} of them ${urgent === 1 ? 'waits' : 'wait'} for you.`;
   return [
-    ...lines.slice(0, most - 1),
+    ...lines.filter((line) => kept.has(line)),
     {
       tone: rest[0]?.tone ?? 'note',
       sentence: `${rest.length} more lines.${waiting}`,

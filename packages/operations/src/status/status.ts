@@ -22,19 +22,26 @@ export interface Status {
 }
 
 /**
- * How the bridge stands, from PostgreSQL alone: it can be asked while Redis and all processes are down. `windows` are the
- * maintenance windows of the asker's configuration.
+ * How the bridge stands, from PostgreSQL alone: it can be asked while Redis and all processes are down. `windows` and
+ * `mode` are the maintenance windows and the MODE of the asker's configuration.
  */
 export async function readStatus(
   database: Database,
   sources: readonly MigrationSource[],
   windows: readonly MaintenanceWindow[] = [],
+  mode: 'live' | 'observe' = 'live',
 ): Promise<Status> {
   const [postgresql, ledger] = [await readServerVersion(database), await readLedger(database)];
   const pending = pendingMigrations(readMigrations(sources), ledger).map(({ owner, name }) => `${owner}/${name}`);
   const figures = pending.length === 0 ? await readFigures(database, windows) : null;
   const at = new Date();
-  const more = figures === null ? [] : describeCutOver(await readCutOver(database, undefined, at));
+  const more =
+    figures === null
+      ? []
+      : describeCutOver({
+          ...(await readCutOver(database, undefined, at)),
+          observing: mode === 'observe' ? { waiting: figures.effects.counts.planned } : null,
+        });
   const lines = describeStatus({ pendingMigrations: pending, figures, at, more, runbookOf });
   return {
     at,

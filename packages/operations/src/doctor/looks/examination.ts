@@ -1,5 +1,6 @@
-import { type Config, ConfigurationError, loadConfig, type Role } from '@bridge/config';
+import { type Config, type Role, readSoundConfig } from '@bridge/config';
 import { createDatabase, type Database, type MigrationSource } from '@bridge/database';
+import type { Soundness } from '../soundness';
 
 interface PassOfFlow {
   name: string;
@@ -23,10 +24,16 @@ export interface DoctorOptions {
 /** What every look is given: the settings, the moment, and one connection to PostgreSQL for all of them. */
 export interface Examination {
   options: DoctorOptions;
+  /** What is sound of them: `sound` says which of the rest a look must leave alone. */
   config: Config;
+  sound: Soundness;
   at: Date;
-  database: Database;
+  /** Undefined while DATABASE_URL is faulty. */
+  database: Database | undefined;
 }
+
+/** An examination that may ask PostgreSQL. */
+export type WithDatabase = Examination & { database: Database };
 
 export const openDatabase = (config: Config): Database =>
   createDatabase({ url: config.database.url, poolMax: 4, applicationName: 'bridge-doctor', connectTimeoutMs: 5_000 });
@@ -35,12 +42,5 @@ export const openDatabase = (config: Config): Database =>
 export const flowsOn = ({ options, config }: Examination): DoctorOptions['flows'] =>
   options.flows.filter(({ name }) => config.flows.includes(name));
 
-/** What an app of ours would be given, or its default where its configuration has faults. */
-export function asApp<R extends Role>(env: NodeJS.ProcessEnv, role: R): Config | undefined {
-  try {
-    return loadConfig(role, env);
-  } catch (error) {
-    if (error instanceof ConfigurationError) return undefined;
-    throw error;
-  }
-}
+/** What an app of ours is given; the default in place of what is faulty. */
+export const asApp = (env: NodeJS.ProcessEnv, role: Role): Config => readSoundConfig(role, env).config;

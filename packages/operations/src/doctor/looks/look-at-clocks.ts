@@ -9,10 +9,13 @@ const LOOK_MS = 8_000;
 const FILEMAKER_CLOCK_MS = 8_000;
 
 /** How far the clocks of PostgreSQL, Redis, Stripe and FileMaker are from this machine's. */
-export async function lookAtClocks({ config, database }: Examination, redis: RedisLook | undefined): Promise<Looked> {
+export async function lookAtClocks(
+  { config, database, sound }: Examination,
+  redis: RedisLook | undefined,
+): Promise<Looked> {
   const { stripe, filemaker } = config;
   const readings = await Promise.all([
-    quiet(() => readClock('PostgreSQL', () => postgresqlTime(database), 1)),
+    quiet(async () => (database === undefined ? null : readClock('PostgreSQL', () => postgresqlTime(database), 1))),
     quiet(async () => {
       if (redis === undefined || !(await redis.facts).reached) return null;
       return readClock(
@@ -24,11 +27,13 @@ export async function lookAtClocks({ config, database }: Examination, redis: Red
         1_000,
       );
     }),
-    quiet(() =>
-      readClock('Stripe', async () => (await lookAtAddress(stripe.apiBase, { timeoutMs: LOOK_MS })).date, 1_000),
+    quiet(async () =>
+      sound.hindranceBy('STRIPE_API_BASE') !== undefined
+        ? null
+        : readClock('Stripe', async () => (await lookAtAddress(stripe.apiBase, { timeoutMs: LOOK_MS })).date, 1_000),
     ),
     quiet(async () => {
-      if (filemaker === undefined) return null;
+      if (filemaker === undefined || sound.hindrance('filemaker') !== undefined) return null;
       const { url, database: file, username, password, ca } = filemaker;
       const client = createFileMakerClient({
         url,
@@ -45,7 +50,15 @@ export async function lookAtClocks({ config, database }: Examination, redis: Red
       }
     }),
   ]);
-  return judgeClock(readings.filter((reading) => reading !== null));
+  const judged = judgeClock(readings.filter((reading) => reading !== null));
+  const unasked = [
+    { whose: 'PostgreSQL', hindrance: sound.hindrance('postgresql') },
+    { whose: 'Redis', hindrance: sound.hindrance('redis') },
+    { whose: 'Stripe', hindrance: sound.hindranceBy('STRIPE_API_BASE') },
+    { whose: 'FileMaker', hindrance: sound.hindrance('filemaker') },
+  ].flatMap(({ whose, hindrance }) => (hindrance === undefined ? [] : [whose]));
+  if (unasked.length === 0) return judged;
+  return { ...judged, detail: `${judged.detail}; not asked: ${unasked.join(', ')}` };
 }
 
 /** A clock that cannot be asked is no difference: its owner's section says that it is away. */

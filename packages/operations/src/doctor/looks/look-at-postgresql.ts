@@ -3,15 +3,15 @@ import { readProcesses } from '../../tables/read-processes';
 import { fault, type Judged } from '../fault';
 import { type ConnectionFacts, collectPostgresql, judgePostgresql } from '../postgresql';
 import type { Looked } from '../report';
-import { asApp, type Examination } from './examination';
+import { asApp, type WithDatabase } from './examination';
 
 /** Version, migrations and connections; a server that cannot be reached is one fault that says how. */
-export async function lookAtPostgresql({ options, database }: Examination): Promise<Looked> {
+export async function lookAtPostgresql({ options, database }: WithDatabase): Promise<Looked> {
   const { env, migrationSources } = options;
   const poolMax: ConnectionFacts['poolMax'] = {
-    ingress: asApp(env, 'ingress')?.database.poolMax ?? 10,
-    worker: asApp(env, 'worker')?.database.poolMax ?? 5,
-    scheduler: asApp(env, 'scheduler')?.database.poolMax ?? 5,
+    ingress: asApp(env, 'ingress').database.poolMax,
+    worker: asApp(env, 'worker').database.poolMax,
+    scheduler: asApp(env, 'scheduler').database.poolMax,
   };
   const look = async (): Promise<Judged> =>
     judgePostgresql(await collectPostgresql(database, { sources: migrationSources, poolMax }));
@@ -30,7 +30,7 @@ export async function lookAtPostgresql({ options, database }: Examination): Prom
 }
 
 /** Undefined while the database is not ours to read: no tables, or not reached. */
-export async function readOwnInstallation({ database }: Examination): Promise<Installation | undefined> {
+export async function readOwnInstallation({ database }: WithDatabase): Promise<Installation | undefined> {
   try {
     await database.ping();
     const known = await readInstallation(database);

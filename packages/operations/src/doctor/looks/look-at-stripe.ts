@@ -10,7 +10,7 @@ import { fault } from '../fault';
 import type { Looked } from '../report';
 import { collectStripeKey, judgeStripeKey, neededReads } from '../stripe-key';
 import { judgeWebhook, listEndpoints, listPending, pickOurs } from '../webhook-endpoint';
-import { asApp, type Examination, flowsOn } from './examination';
+import { asApp, type Examination, flowsOn, type WithDatabase } from './examination';
 
 /** One question to Stripe: all of them are harmless and small. */
 const STRIPE_MS = 10_000;
@@ -31,7 +31,8 @@ export async function lookAtStripeKey(
       livemode,
       production: config.nodeEnv === 'production',
       needed: neededReads(flowsOn(examination)),
-      stored: installation === undefined ? null : await readPeerFingerprint(database, 'stripe'),
+      stored:
+        installation === undefined || database === undefined ? null : await readPeerFingerprint(database, 'stripe'),
     });
     return judgeStripeKey(facts);
   } finally {
@@ -44,7 +45,7 @@ export async function lookAtStripeKey(
  * right.
  */
 export async function lookAtWebhook(
-  examination: Examination,
+  examination: WithDatabase,
   installation: Installation,
   onFix: (fix: EndpointFix | null) => void,
 ): Promise<Looked> {
@@ -77,7 +78,7 @@ export async function lookAtWebhook(
       pending,
       wronglySigned: byWebhook ? await countWronglySigned(database) : 0,
       fetchedAt: byWebhook ? null : await readLastFetch(database),
-      pullSeconds: asApp(options.env, 'worker')?.stripe.pullSeconds ?? given.pullSeconds,
+      pullSeconds: asApp(options.env, 'worker').stripe.pullSeconds,
       at,
     });
   } catch (error) {

@@ -6,7 +6,7 @@ import { listScheduleRuns } from '../../status/schedule-runs';
 import { readProcesses } from '../../tables/read-processes';
 import type { Looked } from '../report';
 import { judgeWork, roundsExpected, type ScheduleExpected, type ScheduleSeen } from '../work';
-import { type Examination, flowsOn } from './examination';
+import { type Examination, flowsOn, type WithDatabase } from './examination';
 import type { RedisLook } from './look-at-redis';
 
 const FAILED_JOBS_LOOKED_AT = 100;
@@ -16,8 +16,8 @@ const DAY_MS = 24 * HOUR_MS;
 const QUEUES_OF_ROWS: readonly string[] = ['stripe-events', 'filemaker-effects'];
 
 /** Processes, gates, what waits, schedules and failed jobs. */
-export async function lookAtWork(examination: Examination, redis: RedisLook | undefined): Promise<Looked> {
-  const { config, database, at } = examination;
+export async function lookAtWork(examination: WithDatabase, redis: RedisLook | undefined): Promise<Looked> {
+  const { config, database, sound, at } = examination;
   const inbox = createInbox(database);
   const [processes, closures, oldestUnfinishedSeconds, events, effects, succeeded, queues] = await Promise.all([
     readProcesses(database),
@@ -29,7 +29,7 @@ export async function lookAtWork(examination: Examination, redis: RedisLook | un
     readQueues(redis, at),
   ]);
   const parkedEffects = effects.filter(({ state }) => state === 'parked').reduce((sum, { count }) => sum + count, 0);
-  return judgeWork({
+  const judged = judgeWork({
     living: processes.living,
     closures,
     oldestUnfinishedSeconds,
@@ -40,6 +40,8 @@ export async function lookAtWork(examination: Examination, redis: RedisLook | un
     failedJobs: queues?.failedJobs ?? [],
     at,
   });
+  const hindrance = sound.hindrance('redis');
+  return hindrance === undefined ? judged : { ...judged, detail: `${judged.detail}; schedules and jobs ${hindrance}` };
 }
 
 /** Null while Redis cannot be asked. */
