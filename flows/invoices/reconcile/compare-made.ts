@@ -28,6 +28,8 @@ const CLASSES = [
 export interface Stranger {
   paymentIntentId: string;
   createdAt: Date | undefined;
+  /** Nothing of ours says anything of the object itself: it has been checked only once its payment was looked up. */
+  alone: boolean;
 }
 
 /**
@@ -115,12 +117,18 @@ export async function compareMadePage(
     if (one?.standings.some((standing) => standing.byPerson) === true) byPerson.push(facts.id);
     if (log?.unasked === true) unasked += 1;
   }
+  const whole = new Set([...withLog, ...withoutLog]);
+  const onlyRead = judged.flatMap(({ id }) => (whole.has(id) ? [] : [id]));
   const compared: Compared[] = [
     { objectIds: withLog, classes: [...CLASSES, ...FILEMAKER_CLASSES], byPerson },
     { objectIds: withoutLog, classes: CLASSES, byPerson },
+    // Whoever's it is, and whatever else is left alone about it: it can be read now.
+    { objectIds: onlyRead, classes: ['unreadable-at-stripe'], byPerson: [] },
   ];
-  const strangers = judged.flatMap(({ paymentIntentId, createdAt }) =>
-    paymentIntentId === undefined || payments.has(paymentIntentId) ? [] : [{ paymentIntentId, createdAt }],
+  const strangers = judged.flatMap(({ id, paymentIntentId, createdAt }) =>
+    paymentIntentId === undefined || payments.has(paymentIntentId)
+      ? []
+      : [{ paymentIntentId, createdAt, alone: !reversals.has(id) }],
   );
   return { checked: listed.length - left, unasked, findings, compared, strangers };
 }

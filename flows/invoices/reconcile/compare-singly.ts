@@ -55,8 +55,9 @@ async function compareOfKind(
     else found.push(object);
   }
   const page = await compareMadePage(kind, found, context);
+  const inHand = await context.inHand(unknown);
   const { reversals } = await readReversals(context.executor, { ids: unknown, paymentIntentIds: [] });
-  const judged = unknown.filter((id) => reversals.get(id)?.fresh !== true);
+  const judged = unknown.filter((id) => !inHand.has(id) && reversals.get(id)?.fresh !== true);
   return {
     checked: page.checked + judged.length,
     unasked: page.unasked,
@@ -65,7 +66,7 @@ async function compareOfKind(
   };
 }
 
-const NOTHING: ComparedPage = { checked: 0, unasked: 0, findings: [], compared: [] };
+export const NOTHING: ComparedPage = { checked: 0, unasked: 0, findings: [], compared: [] };
 
 /** Two looks at different objects as one page. */
 export const together = (one: ComparedPage, other: ComparedPage): ComparedPage => ({
@@ -77,7 +78,7 @@ export const together = (one: ComparedPage, other: ComparedPage): ComparedPage =
 
 /**
  * Refunds and disputes by their ids: those of ours that Stripe does not know are findings, the others are compared. One of ours
- * that was written a moment ago is left alone.
+ * that was written a moment ago, or of which an event is in hand, is left alone.
  */
 export async function compareReversalsSingly(
   wanted: readonly ReversalId[],

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { compareMadePage, type Stranger } from './compare-made';
 import type { PageContext } from './compare-page';
 import { DISPUTE_ENDS, REFUND_UNDER_WAY } from './compare-reversals';
-import { asPage, compareReversalsSingly, compareStrangers, SINGLE_PAGE } from './compare-singly';
+import { asPage, compareReversalsSingly, compareStrangers, NOTHING, SINGLE_PAGE } from './compare-singly';
 import {
   dateOf,
   type ListedRange,
@@ -20,16 +20,27 @@ export const REVERSALS_EVERY_MS = DAY_MS / 4;
 export const REVERSALS_LOOK_BACK_MS = 15 * DAY_MS;
 
 /**
- * A refund of the last day whose payment we do not know has its payment looked up each time, an older one once in so many looks.
- * Nearly always it is money that came another way: an account may have a thousand of these. Primes, as for pending payments.
+ * A refund or dispute whose payment we do not know has its payment looked up by the first run behind its making, and then once
+ * in so many runs. Nearly always it is money that came another way: an account may have a thousand of these. Primes, as for
+ * pending payments.
  */
 const STRANGER_TURNS = 13;
 /** What is under way and older than the window: about once a day. */
 const UNDER_WAY_TURNS = 5;
 /** A refund that succeeded before the window can still fail: about once a week. */
 const OLDER_TURNS = 29;
-/** One run looks up no more strangers, and no more of ours by their ids; the others have their turn in later runs. */
+/** A run sees again what was made shortly before the last one ended: that was too young then. */
+const OVERLAP_MS = DAY_MS / 24;
+/**
+ * One run looks up no more strangers, and no more of ours by their ids. Refunds leave room for disputes, and within a kind the
+ * young leave half for the older ones, so that no flood of one hides another: 75 young refunds and 25 young disputes a run, or
+ * about 250 and 80 a day, are all looked up at once. Young ones that are more take what the older ones leave, or wait for their
+ * turn. Older ones whose turn has more than the room (from 1,000 refunds or 300 disputes on) are drawn by a place that moves on
+ * from turn to turn: each comes to be drawn, in about twice as many runs as looking up all of them takes at the least. Where
+ * strange refunds are more than about 300 a day, or disputes 100, a few may leave the window before that.
+ */
 const STRANGERS_MAX = 200;
+const REFUNDS_MAX = (STRANGERS_MAX * 3) / 4;
 const SINGLES_MAX = 500;
 
 const KINDS = ['refund', 'dispute'] as const;
@@ -41,6 +52,8 @@ const madeCursor = z.object({
   kind: z.enum(['refund', 'dispute', 'older']),
   /** PaymentIntents that our records do not have and that are still to be looked up. */
   strangers: z.array(z.string()),
+  /** Those that are drawn from once the list has come to its end: the lowest places first. */
+  waiting: z.array(z.object({ id: z.string(), place: z.number(), objects: z.number().int() })).default([]),
   /** What this run has asked for one by one so far. */
   strangersLooked: z.number().int(),
   singlesLooked: z.number().int(),
@@ -60,6 +73,10 @@ function hashOf(text: string): number {
   return hash;
 }
 
+const CIRCLE = 2 ** 32;
+/** The golden section of the circle: steps of this size come near every place in the fewest steps. */
+const STEP = 0x9e3779b9;
+
 /**
  * Refunds, then disputes, by when they were made: what befalls an old payment no list of Sessions shows. Both ways: what of ours
  * was made in the window and the list did not name is asked for by its id, and so is what was made before the window and may
@@ -76,19 +93,45 @@ export async function* compareMade(
   const until = secondsOf(window.until);
   const turn = Math.floor(window.until.getTime() / REVERSALS_EVERY_MS);
   const begin = (kind: MadeCursor['kind']) => ({ kind, born: until - 1, edge: [], olderThan: undefined });
-  const none = { strangers: [], strangersLooked: 0, singlesLooked: 0 };
+  const none = { strangers: [], waiting: [], strangersLooked: 0, singlesLooked: 0 };
   const read = madeCursor.safeParse(cursor ?? { ...begin('refund'), ...none });
   // A run that an earlier version left: its list goes on where it was.
   let at: MadeCursor = read.success
     ? read.data
     : { ...begin('refund'), ...none, ...before.parse(cursor), ended: undefined, range: undefined };
 
-  // Made since the last run's window ended, whenever that was, and never less than a day.
-  const recentFrom = Math.min(window.until.getTime() - DAY_MS, window.since.getTime() + REVERSALS_LOOK_BACK_MS);
-  const isDue = ({ paymentIntentId, createdAt }: Stranger): boolean =>
-    createdAt === undefined ||
-    createdAt.getTime() >= recentFrom ||
-    hashOf(paymentIntentId) % STRANGER_TURNS === turn % STRANGER_TURNS;
+  // Made since the last run's window ended, whenever that was.
+  const lastEnd = Math.min(
+    window.until.getTime() - REVERSALS_EVERY_MS,
+    window.since.getTime() + REVERSALS_LOOK_BACK_MS,
+  );
+  const isYoung = ({ createdAt }: Stranger): boolean =>
+    createdAt === undefined || createdAt.getTime() >= lastEnd - OVERLAP_MS;
+  /** Where it stands among those that wait; undefined: this run leaves it alone. */
+  const placeOf = (stranger: Stranger): number | undefined => {
+    const hash = hashOf(stranger.paymentIntentId);
+    if (hash % STRANGER_TURNS === turn % STRANGER_TURNS)
+      return (hash + Math.floor(turn / STRANGER_TURNS) * STEP) % CIRCLE;
+    return isYoung(stranger) ? CIRCLE : undefined;
+  };
+
+  const maxOf = (kind: Kind): number => (kind === 'refund' ? REFUNDS_MAX : STRANGERS_MAX);
+  /** Young ones that are looked up at once: half of the kind's own share is left for those that wait. */
+  function youngOnes(kind: Kind, strangers: readonly Stranger[]): string[] {
+    const forOthers = (kind === 'refund' ? REFUNDS_MAX : STRANGERS_MAX - REFUNDS_MAX) / 2;
+    const room = Math.max(0, maxOf(kind) - Math.ceil(forOthers) - at.strangersLooked);
+    return [...new Set(strangers.filter(isYoung).map(({ paymentIntentId }) => paymentIntentId))].slice(0, room);
+  }
+  function waitingWith(strangers: readonly Stranger[]): MadeCursor['waiting'] {
+    const waiting = new Map(at.waiting.map((one) => [one.id, one]));
+    for (const stranger of strangers) {
+      const { paymentIntentId: id, alone } = stranger;
+      const known = waiting.get(id);
+      const place = known?.place ?? placeOf(stranger);
+      if (place !== undefined) waiting.set(id, { id, place, objects: (known?.objects ?? 0) + (alone ? 1 : 0) });
+    }
+    return [...waiting.values()].sort((one, other) => one.place - other.place).slice(0, STRANGERS_MAX);
+  }
 
   async function* lookUpStrangers(): AsyncIterable<ReconcilePage> {
     while (at.strangers.length > 0) {
@@ -139,20 +182,34 @@ export async function* compareMade(
     if (at.ended === true) return;
     for await (const listed of recovery.listReversals(kind, { ...window, olderThan: at.olderThan })) {
       const { strangers, ...page } = await compareMadePage(kind, listed, contextNow());
-      const room = Math.max(0, STRANGERS_MAX - at.strangersLooked);
-      const due = [...new Set(strangers.filter(isDue).map(({ paymentIntentId }) => paymentIntentId))].slice(0, room);
-      const left = strangers.filter(({ paymentIntentId }) => !due.includes(paymentIntentId));
+      const young = youngOnes(kind, strangers);
+      const left = strangers.filter(({ paymentIntentId }) => !young.includes(paymentIntentId));
       const range = stepBehind(at, listed);
-      at = { ...at, ...range, strangers: due, strangersLooked: at.strangersLooked + due.length };
+      at = {
+        ...at,
+        ...range,
+        strangers: young,
+        waiting: waitingWith(left),
+        strangersLooked: at.strangersLooked + young.length,
+      };
       yield asPage(
-        { ...page, checked: page.checked - left.length },
+        { ...page, checked: page.checked - left.filter(({ alone }) => alone).length },
         { listed: listed.length, cursor: at, share: SHARES[kind] },
       );
       yield* lookUpStrangers();
       yield* unlisted(kind, range.range);
     }
+    const drawn = at.waiting.slice(0, Math.max(0, maxOf(kind) - at.strangersLooked));
+    if (drawn.length > 0) {
+      const strangers = drawn.map(({ id }) => id);
+      at = { ...at, strangers, waiting: [], strangersLooked: at.strangersLooked + drawn.length };
+      // They were listed before and count as checked now.
+      const checked = drawn.reduce((sum, { objects }) => sum + objects, 0);
+      yield asPage({ ...NOTHING, checked }, { listed: 0, cursor: at, share: SHARES[kind] });
+      yield* lookUpStrangers();
+    }
     const range = restOfList(at, since);
-    at = { ...at, range, ended: true };
+    at = { ...at, waiting: [], range, ended: true };
     yield* unlisted(kind, range);
   }
 

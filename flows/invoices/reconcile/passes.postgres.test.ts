@@ -101,6 +101,8 @@ interface Asked {
   strangers: string[];
   reversals: string[];
   refunds: string[];
+  /** Of which kind each page was that was listed. */
+  made: Made['kind'][];
   logs: string[][];
   announcedSince: Date[];
 }
@@ -113,14 +115,18 @@ function stripe(
     unlisted?: readonly Sold[];
     away?: boolean;
     made?: readonly Made[];
+    /** Refunds or disputes on one page of their list. */
+    page?: number;
   } = {},
 ) {
+  const { page: madePage = PAGE } = rest;
   const asked: Asked = {
     lists: 0,
     singly: [],
     strangers: [],
     reversals: [],
     refunds: [],
+    made: [],
     logs: [],
     announcedSince: [],
   };
@@ -166,9 +172,10 @@ function stripe(
         .filter(({ created }) => created * 1_000 >= since.getTime())
         .map(({ kind: _kind, ...one }) => one);
       const at = olderThan === undefined ? 0 : made.findIndex(({ id }) => id === olderThan) + 1;
-      for (let from = at; from < made.length; from += PAGE) {
+      for (let from = at; from < made.length; from += madePage) {
         asked.lists += 1;
-        yield made.slice(from, from + PAGE);
+        asked.made.push(kind);
+        yield made.slice(from, from + madePage);
       }
     },
     listRefunds: async (paymentIntentId) => {
@@ -580,7 +587,10 @@ test('refunds and disputes are found by when they were made, however old the pay
   const whole = await collect(run('reversals', recovery, { inHand }));
   expect(found(whole)).toEqual(expected);
   expect(sums(whole)).toEqual({ listed: 8, checked: 5, unasked: 0 });
-  expect(whole.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds)).sort()).toEqual([
+  const closes = whole
+    .flatMap(({ compared }) => compared)
+    .filter(({ classes }) => classes.includes('refund-not-recorded'));
+  expect(closes.flatMap(({ objectIds }) => objectIds).sort()).toEqual([
     'dp_missed',
     're_known',
     're_missed',
@@ -903,8 +913,190 @@ test('an older refund of unknown money costs a look once in its turn, a young on
   expect(looks.sort()).toEqual(old.map(({ payment_intent }) => payment_intent).sort());
   const many = Array.from({ length: 230 }, (_, n) => madeAt(`re_m${n}`, `m${n}`));
   const { asked, recovery } = stripe([], { made: many });
-  expect(sums(await collect(run('reversals', recovery)))).toMatchObject({ listed: 230, checked: 200 });
-  expect(asked.strangers).toHaveLength(200);
+  expect(sums(await collect(run('reversals', recovery)))).toMatchObject({ listed: 230, checked: 150 });
+  expect(new Set(asked.strangers).size).toBe(150);
+  expect(asked.strangers).toHaveLength(150);
+});
+
+/** Seconds. The turns hang on the time of a run: here they are the same ones whenever the test runs. */
+const FIRST_RUN = Date.UTC(2025, 0, 20) / 1_000;
+const BEFORE_FIRST = FIRST_RUN - 3 * 24 * HOUR;
+/** A run of the clock, so many runs after the first. */
+const clockAt = (turn: number) => {
+  const until = (FIRST_RUN + turn * 6 * HOUR) * 1_000;
+  return { window: { since: new Date(until - (15 * 24 + 6) * HOUR * 1_000), until: new Date(until) } };
+};
+
+test('however many strange refunds a day brings, a dispute and a refund of missed old payments are found in their turn', async () => {
+  const unlisted: Sold[] = [
+    { id: 'disputed', created: FIRST_RUN - 60 * 24 * HOUR, disputed: true },
+    { id: 'lost', created: FIRST_RUN - 60 * 24 * HOUR, refunded: 100 },
+  ];
+  const differs = new Set<string>();
+  for (let turn = 0; turn < 13; turn += 1) {
+    const { window } = clockAt(turn);
+    const newest = window.until.getTime() / 1_000 - HOUR;
+    const strange = Array.from({ length: 230 }, (_, n) =>
+      madeAt(`re_${turn}_${n}`, `${turn}_${n}`, { created: newest - n }),
+    );
+    const made = [
+      ...strange,
+      madeAt('re_lost', 'lost', { created: BEFORE_FIRST }),
+      madeAt('dp_lost', 'disputed', { kind: 'dispute', status: 'needs_response', created: BEFORE_FIRST }),
+    ];
+    const { asked, recovery } = stripe([], { unlisted, made, page: 100 });
+    for (const one of found(await collect(run('reversals', recovery, { window })))) differs.add(one);
+    expect(asked.strangers.filter((id) => id !== 'pi_disputed')).toHaveLength(150);
+  }
+  expect([...differs].sort()).toEqual([
+    'dispute-not-recorded dp_lost',
+    'paid-not-recorded cs_disputed',
+    'paid-not-recorded cs_lost',
+    'refund-not-recorded re_lost',
+  ]);
+});
+
+test('each refund of unknown money made since the last run, or too shortly before its end to be judged then, is looked up at once', async () => {
+  const lastEnd = FIRST_RUN - 6 * HOUR;
+  const young = [...Array.from({ length: 20 }, (_, n) => 6 * HOUR - 60 - n), ...[-60, -1_200]];
+  const made = young.map((second, n) => madeAt(`re_${n}`, `${n}`, { created: lastEnd + second }));
+  const { asked, recovery } = stripe([], { made });
+  await collect(run('reversals', recovery, clockAt(0)));
+  expect(asked.strangers.toSorted()).toEqual(made.map(({ payment_intent }) => payment_intent).sort());
+});
+
+test('where a turn has more strangers than a run looks up, each still comes to be looked up, wherever the list has it', async () => {
+  const old = Array.from({ length: 1_200 }, (_, n) => madeAt(`re_o${n}`, `o${n}`, { created: BEFORE_FIRST }));
+  const looked = new Set<string>();
+  for (let turn = 0; turn < 39; turn += 1) {
+    const { window } = clockAt(turn);
+    const created = window.until.getTime() / 1_000 - HOUR;
+    const young = Array.from({ length: 80 }, (_, n) => madeAt(`re_${turn}_${n}`, `${turn}_${n}`, { created }));
+    const { asked, recovery } = stripe([], { made: [...young, ...old], page: 500 });
+    await collect(run('reversals', recovery, { window }));
+    for (const id of asked.strangers) looked.add(id);
+    // Of the young no fewer than half of the room.
+    expect(asked.strangers.filter((id) => id.startsWith(`pi_${turn}_`)).length).toBeGreaterThanOrEqual(75);
+  }
+  expect(old.filter(({ payment_intent }) => !looked.has(payment_intent))).toEqual([]);
+});
+
+test('a page with more strangers than are looked up between two places loses none of them, also when the run is broken off', async () => {
+  const made = Array.from({ length: 45 }, (_, n) => madeAt(`re_${n}`, `${n}`));
+  const unlisted = made.map((_, n) => ({ id: `${n}`, created: LONG_AGO, refunded: 100 }));
+  const given = () => stripe([], { made, unlisted, page: 45 });
+  const { asked, recovery } = given();
+  const pages = await collect(run('reversals', recovery));
+  expect(found(pages).filter((one) => one.startsWith('paid-not-recorded'))).toHaveLength(45);
+  expect(new Set(asked.strangers).size).toBe(45);
+  expect(asked.strangers).toHaveLength(45);
+  await brokenOffAnywhere('reversals', () => given().recovery);
+});
+
+test('strangers that wait for the end of the list are looked up once each, also when the run is broken off', async () => {
+  const made = Array.from({ length: 300 }, (_, n) => madeAt(`re_${n}`, `${n}`, { created: BEFORE_FIRST }));
+  const given = () => stripe([], { made, page: 100 });
+  const { asked, recovery } = given();
+  const { window } = clockAt(0);
+  const pages = await collect(run('reversals', recovery, { window }));
+  expect(asked.strangers.length).toBeGreaterThan(0);
+  expect(sums(pages)).toMatchObject({ listed: 300, checked: asked.strangers.length });
+  for (let breakAfter = 1; breakAfter <= pages.length; breakAfter += 1) {
+    const parts = given();
+    let cursor: unknown;
+    let seen = 0;
+    let checked = 0;
+    for await (const page of run('reversals', parts.recovery, { window })) {
+      cursor = JSON.parse(JSON.stringify(page.cursor));
+      checked += page.checked;
+      seen += 1;
+      if (seen === breakAfter) break;
+    }
+    const after = await collect(run('reversals', parts.recovery, { window, cursor }));
+    expect(parts.asked.strangers.toSorted()).toEqual(asked.strangers.toSorted());
+    expect(checked + sums(after).checked).toBe(asked.strangers.length);
+  }
+});
+
+test('a refund of ours that differs, was written a moment ago and whose payment is not recorded is left alone once, not counted off twice', async () => {
+  const made = [madeAt('re_a', 'gone', { status: 'failed', created: BEFORE_FIRST })];
+  const checked: number[] = [];
+  await recordedReversal('re_a', 'gone', { status: 'pending', made: BEFORE_FIRST });
+  for (const written of [sql`clock_timestamp()`, sql`clock_timestamp() - interval '9 hours'`]) {
+    await database.executor.execute(sql`update flow_invoices.reversals set updated_at = ${written}`);
+    const sumsOf: number[] = [];
+    for (let turn = 0; turn < 13; turn += 1)
+      sumsOf.push(sums(await collect(run('reversals', stripe([], { made }).recovery, clockAt(turn)))).checked);
+    checked.push(Math.min(...sumsOf), Math.max(...sumsOf));
+  }
+  expect(checked).toEqual([0, 0, 1, 1]);
+});
+
+test('an open finding about an object of the other mode is left alone: our key cannot ask about it', async () => {
+  await applied('live', { livemode: true, sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  await recordedReversal('re_live', 'live', { made: LONG_AGO });
+  await recordedReversal('re_alone', 'never-recorded', { made: LONG_AGO });
+  const { asked, recovery } = stripe([]);
+  const openObjects = async () => ['re_live', 'cs_live', 're_alone'];
+  const pages = await collect(run('nightly', recovery, { openObjects }));
+  expect(found(pages)).toEqual(['recorded-not-at-stripe re_alone']);
+  expect(asked.reversals).toEqual(['re_alone']);
+  const judged = pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds));
+  expect(judged).not.toContain('re_live');
+  expect(judged).not.toContain('cs_live');
+});
+
+test('a refund of ours that Stripe does not know is left alone while its event is in hand, and when it was written a moment ago', async () => {
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  for (const id of ['re_in_hand', 're_fresh', 're_ghost']) await recordedReversal(id, 'a');
+  await database.executor.execute(
+    sql`update flow_invoices.reversals set updated_at = clock_timestamp() where id = 're_fresh'`,
+  );
+  const inHand = async (ids: readonly string[]) => new Set(ids.filter((id) => id === 're_in_hand'));
+  const { asked, recovery } = stripe([]);
+  const pages = await collect(run('reversals', recovery, { inHand }));
+  expect(asked.reversals.sort()).toEqual(['re_fresh', 're_ghost', 're_in_hand']);
+  expect(found(pages)).toEqual(['recorded-not-at-stripe re_ghost']);
+  expect(sums(pages)).toMatchObject({ listed: 3, checked: 1 });
+  expect(pages.flatMap(({ compared }) => compared.flatMap(({ objectIds }) => objectIds))).toEqual(['re_ghost']);
+});
+
+test('a foreign refund that could not be read closes that finding, and nothing else, once it can be read', async () => {
+  const { recovery } = stripe([], { made: [madeAt('re_foreign', 'foreign', { created: LONG_AGO })] });
+  const pages = await collect(run('nightly', recovery, { openObjects: async () => ['re_foreign'] }));
+  expect(found(pages)).toEqual([]);
+  const closes = pages.flatMap(({ compared }) => compared).filter((one) => one.objectIds.includes('re_foreign'));
+  expect(closes.map(({ classes }) => classes)).toEqual([['unreadable-at-stripe']]);
+});
+
+test('ours from before the window are each asked for once in a run, however many pages they are', async () => {
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  const old = FIRST_RUN - 30 * 24 * HOUR;
+  const names = Array.from({ length: 300 }, (_, n) => `re_o${n}`);
+  for (const id of names) await recordedReversal(id, 'a', { status: 'pending', made: old });
+  const all: string[] = [];
+  for (let turn = 0; turn < 5; turn += 1) {
+    const { asked, recovery } = stripe([]);
+    await collect(run('reversals', recovery, clockAt(turn)));
+    expect(asked.reversals.toSorted()).toEqual([...new Set(asked.reversals)].sort());
+    expect(asked.reversals.length).toBeGreaterThan(20);
+    all.push(...asked.reversals);
+  }
+  expect(all.sort()).toEqual(names.toSorted());
+});
+
+test('a run that an earlier version left goes on where its list was', async () => {
+  const disputes = [3, 2, 1, 0].map((n) => madeAt(`dp_${n}`, 'a', { kind: 'dispute', created: BASE + n }));
+  const made = [madeAt('re_0', 'a'), ...disputes];
+  await applied('a', { sessionCreatedAt: new Date(LONG_AGO * 1_000) });
+  const begun = stripe([], { made });
+  const pages = await collect(run('reversals', begun.recovery, { cursor: { kind: 'dispute' } }));
+  expect(begun.asked.made).toEqual(['dispute', 'dispute']);
+  expect(found(pages)).toEqual([0, 1, 2, 3].map((n) => `dispute-not-recorded dp_${n}`));
+  const within = stripe([], { made });
+  const rest = await collect(run('reversals', within.recovery, { cursor: { kind: 'dispute', olderThan: 'dp_2' } }));
+  expect(within.asked.made).toEqual(['dispute']);
+  expect(found(rest)).toEqual([0, 1].map((n) => `dispute-not-recorded dp_${n}`));
 });
 
 test('after a standstill of days every refund of unknown money made since the last run is looked up', async () => {

@@ -22,7 +22,7 @@ import {
   stepBehind,
 } from './listed-range';
 import { compareMade, REVERSALS_EVERY_MS, REVERSALS_LOOK_BACK_MS } from './made-pass';
-import { type Place, readPending, readSessionsOf, readUnlisted } from './read-recorded';
+import { type Place, readOfOtherMode, readPending, readSessionsOf, readUnlisted } from './read-recorded';
 
 type Pass = ReconcilePass<InvoicesSettings, InvoicesPeers>;
 type PassContext = ReconcileContext & { settings: InvoicesSettings; peers: InvoicesPeers };
@@ -145,7 +145,9 @@ function compareListed(reach: FileMakerReach): Pass['run'] {
     if (reach !== 'all' || context.openObjects === undefined) return;
     let open = at.open ?? (await context.openObjects(OPEN_MAX));
     while (open.length > 0) {
-      const objects = open.slice(0, SINGLE_PAGE);
+      const next = open.slice(0, SINGLE_PAGE);
+      const ofOtherMode = await readOfOtherMode(context.executor, next, context.peers.livemode);
+      const objects = next.filter((id) => !ofOtherMode.has(id));
       const sessions = await readSessionsOf(context.executor, objects);
       const reversals = objects.filter((id) => !id.startsWith('cs_')).map(reversalOf);
       open = open.slice(SINGLE_PAGE);
@@ -176,6 +178,7 @@ export const passes: readonly Pass[] = [
     schedule: { everyMs: HOUR_MS },
     // A Session lives 24 h at most before it is paid; two more for what was late.
     lookBackMs: 26 * HOUR_MS,
+    sees: /^cs_/,
     run: compareListed('suspects'),
   },
   {
@@ -192,6 +195,7 @@ export const passes: readonly Pass[] = [
     title: 'Refunds and disputes of the last 15 days, however old their payments are',
     schedule: { everyMs: REVERSALS_EVERY_MS },
     lookBackMs: REVERSALS_LOOK_BACK_MS,
+    sees: /^(re|pyr|dp|du)_/,
     run: (window, context) => compareMade(window, () => pageContext(context, 'suspects')),
   },
 ];

@@ -274,3 +274,20 @@ export async function readSessionsOf(executor: Executor, objectIds: readonly str
   const sessions = objectIds.filter((id) => id.startsWith('cs_'));
   return [...new Set([...sessions, ...found.map((row) => row.checkout_session_id)])];
 }
+
+/** Of these Sessions, refunds and disputes those that belong to a payment of the other mode: our key cannot ask about them. */
+export async function readOfOtherMode(
+  executor: Executor,
+  objectIds: readonly string[],
+  livemode: boolean,
+): Promise<Set<string>> {
+  const found = await rows<{ id: string }>(
+    executor,
+    sql`select checkout_session_id as id from flow_invoices.payments
+          where checkout_session_id = any(${textArray(objectIds)}) and livemode <> ${livemode}
+        union all
+        select r.id from flow_invoices.reversals r join flow_invoices.payments p on p.checkout_session_id = r.checkout_session_id
+          where r.id = any(${textArray(objectIds)}) and p.livemode <> ${livemode}`,
+  );
+  return new Set(found.map(({ id }) => id));
+}

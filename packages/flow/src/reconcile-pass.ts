@@ -97,6 +97,8 @@ export interface ReconcilePass<Settings, Peers> {
   byHand?: boolean;
   /** The window reaches back at least so far; further, when the last finished run is longer ago. */
   lookBackMs: number;
+  /** Ids of the objects of which it looks at all that came about in its window. Absent: its window says nothing of that. */
+  sees?: RegExp;
   /**
    * Pages, never all at once; in an order that does not change while it runs. Throws the peers' own errors: the run then
    * goes on from the last page's cursor.
@@ -108,7 +110,10 @@ export interface ReconcilePass<Settings, Peers> {
 }
 
 /** A pass as schedules and commands know it. */
-export type PassInfo = Pick<ReconcilePass<never, never>, 'name' | 'title' | 'schedule' | 'byHand' | 'lookBackMs'>;
+export type PassInfo = Pick<
+  ReconcilePass<never, never>,
+  'name' | 'title' | 'schedule' | 'byHand' | 'lookBackMs' | 'sees'
+>;
 
 /**
  * A pass joined with its settings and peers. `run` yields page after page; each is stored before the next is asked

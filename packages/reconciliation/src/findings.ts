@@ -65,7 +65,7 @@ export interface CommittedPage {
   recorded: { id: string; eventId: string }[];
 }
 
-/** Open findings of one class in one currency (lower case, as Stripe writes it). */
+/** Findings of one class in one currency (lower case, as Stripe writes it). */
 export interface FindingTotal {
   class: string;
   currency: string;
@@ -94,7 +94,10 @@ export interface Findings {
   find(id: string, within?: Executor): Promise<StoredFinding | undefined>;
   /** The newest first. */
   list(filter: FindingFilter): Promise<StoredFinding[]>;
-  /** Open findings by class and currency; those seen last by a run, when it is given. */
+  /**
+   * Open findings by class and currency. With a run all that it saw and nobody has seen since, also those whose replay was done
+   * before anyone asked: what a run found does not grow less by being repaired.
+   */
   totals(filter: { run?: string; flow?: string }): Promise<FindingTotal[]>;
   /** A person's word that an open finding may stay so. False: it is not open. */
   accept(within: Executor, id: string, by: string, why: string): Promise<boolean>;
@@ -416,7 +419,7 @@ export function createFindings(database: Database): Findings {
         sql`select class, currency, count(*)::int as findings, sum(amount)::text as amount,
               count(replay)::int as replayable, coalesce(sum(amount) filter (where replay is not null), 0)::text as replayable_amount
             from reconciliation.findings
-            where state = 'open' and (${run ?? null}::bigint is null or last_run = ${run ?? null}::bigint)
+            where ${run === undefined ? sql`state = 'open'` : sql`state <> 'accepted' and last_run = ${run}::bigint`}
               and (${flow ?? null}::text is null or flow = ${flow ?? null})
             group by class, currency order by class, currency`,
       );

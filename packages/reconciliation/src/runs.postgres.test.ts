@@ -586,6 +586,52 @@ describe('when a replay is done', () => {
     expect(await states(findings)).toEqual({ 'paid-not-recorded cs_1': null });
   });
 
+  test('what a run found does not grow less by being repaired before anyone asks', async () => {
+    const { begun, commit, findings } = await setup();
+    const run = await begun();
+    await commit(run, { findings: [finding(), finding({ objectId: 'cs_2' })] });
+    const found = await findings.totals({ run: run.id });
+    expect(found).toMatchObject([{ findings: 2, amount: 36_000 }]);
+    expect(await closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt: await databaseNow() })).toBe(
+      1,
+    );
+    expect(await findings.totals({ run: run.id })).toEqual(found);
+    expect(await findings.totals({})).toMatchObject([{ findings: 1, amount: 18_000 }]);
+  });
+
+  test('what a page closes in another order is closed once, and neither of the two is thrown out', async () => {
+    const { begun, commit, findings } = await setup();
+    const run = await begun({ mode: 'dry-run' });
+    const [missed, older, held] = [finding(), finding({ class: 'status-differs' }), finding({ objectId: 'cs_9' })];
+    await commit(run, { findings: [missed, older, held] });
+    const plannedAt = await databaseNow();
+    const [taken, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    // A person has a third finding in hand, so that the page stops between the two of the object that was repaired.
+    const person = database.transaction(async (tx) => {
+      await tx.execute(sql`select 1 from reconciliation.findings where object_id = 'cs_9' for update`);
+      taken.resolve();
+      await letGo.promise;
+    });
+    await taken.promise;
+    const both: Promise<unknown>[] = [
+      commit(run, {
+        compared: [
+          ...compared(['cs_1'], ['status-differs']),
+          ...compared(['cs_9']),
+          ...compared(['cs_1'], ['paid-not-recorded']),
+        ],
+      }),
+    ];
+    await waiting(1);
+    both.push(closeRepaired(database, { flow: 'invoices', objectId: 'cs_1', plannedAt }));
+    await waiting(2);
+    letGo.resolve();
+    await person;
+    const ended = await Promise.allSettled(both);
+    expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    expect(await findings.list({ state: 'open', limit: 10 })).toEqual([]);
+  });
+
   test('closing many while pages are written never locks itself up', async () => {
     const { begun, commit, findings } = await setup();
     const run = await begun();

@@ -120,11 +120,14 @@ export async function startBridge(options: StandOptions = {}): Promise<BridgeSta
       filemakerBooks: () => filemaker.control.ask('GET', '/books'),
       stripeBooks: () => stripe.control.ask('GET', '/books'),
       applied: async (count, timeoutMs) => {
-        const answer = await filemaker.control.ask<Record<string, unknown>>(
-          'GET',
-          `/wait?applied=${count}&timeoutMs=${timeoutMs}`,
-        );
-        if (answer.reached === true) return;
+        const deadline = performance.now() + timeoutMs;
+        let answer: Record<string, unknown> = {};
+        for (let left = timeoutMs; left > 0; left = deadline - performance.now()) {
+          // The simulator waits five minutes at most for one who asks.
+          const waitMs = Math.ceil(Math.min(left, 300_000));
+          answer = await filemaker.control.ask('GET', `/wait?applied=${count}&timeoutMs=${waitMs}`);
+          if (answer.reached === true) return;
+        }
         throw new Error(
           `FileMaker did not apply ${count} effects in ${timeoutMs} ms: ${JSON.stringify(answer)}\n${tail()}`,
         );

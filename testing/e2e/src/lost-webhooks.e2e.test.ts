@@ -88,7 +88,7 @@ test(
     const acted = await reconcile('--yes');
     expect(acted.told.run).toMatchObject({ state: 'finished', listed: LOST, checked: LOST, found: LOST, acted: LOST });
     expect(moneyOf(acted.told.totals)).toEqual(money);
-    await on.applied(LOST, Math.min(WITHIN_MS, 300_000));
+    await on.applied(LOST, WITHIN_MS);
     await on.settled();
     report('applied', {
       payments: LOST,

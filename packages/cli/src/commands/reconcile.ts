@@ -108,8 +108,9 @@ async function carryOut(
   const asked = await askReconcile(database, { ...order, by: operatorAtKeyboard() });
   const run = await follow(database, asked.id, order.mode === 'act' ? 'Reconciling' : 'Looking', quiet);
   const totals = await totalFindings(database, { run: run.id });
-  const findings = await listFindings(database, { run: run.id, state: 'open', limit: JSON_MAX });
-  return { run, totals, findings, note: undefined };
+  // Those whose replay is done already stand closed among them.
+  const seen = await listFindings(database, { run: run.id, limit: JSON_MAX });
+  return { run, totals, findings: seen.filter(({ state }) => state !== 'accepted'), note: undefined };
 }
 
 function checkedSentence(run: Run): string {

@@ -18,35 +18,59 @@ interface FlowPasses {
 }
 
 /**
- * Pure. The pass that saw it last looks again, unless the object has left its window: then the thorough one does. `bornAt`: when
- * what is missing came about, where that is known. `lastWanted`: when the clock asked for the pass last.
+ * Pure. The soonest of the passes that look at it again: the one that saw it last and every one that looks at all such objects,
+ * as long as their windows reach back to where it came about; and the thorough one, which looks at whatever is open. One that
+ * goes by its period counts as sooner than one that has its hours. `bornAt`: when what is missing came about, where that is
+ * known. `lastWanted`: by a pass's name, when the clock asked for it last.
  */
 export function nextLookOf(
   {
     flow,
     pass,
+    objectId,
     bornAt,
     lastWanted,
-  }: { flow: FlowPasses; pass: PassInfo; bornAt: Date | null; lastWanted: Date | null },
+  }: {
+    flow: FlowPasses;
+    pass: PassInfo;
+    objectId: string;
+    bornAt: Date | null;
+    lastWanted: Readonly<Record<string, Date | null>>;
+  },
   schedules: Schedules,
   now: Date,
 ): NextLook {
-  const left = bornAt !== null && now.getTime() - bornAt.getTime() > pass.lookBackMs;
-  const looking = left ? (flow.passes.find(({ byHand }) => byHand === true) ?? pass) : pass;
-  const schedule = `reconcile-${flow.name}-${looking.name}`;
-  const chosen = schedules[schedule] ?? looking.schedule;
-  if (chosen === 'off') return { schedule, when: 'off' };
-  if ('cron' in chosen) return { schedule, when: { cron: chosen.cron } };
-  // One that is due and has not come is being looked for already: it comes at any moment.
-  const due = looking === pass && lastWanted !== null ? lastWanted.getTime() + chosen.everyMs : 0;
-  return { schedule, when: { at: new Date(Math.max(now.getTime(), due)) } };
+  const covers = ({ lookBackMs }: PassInfo, born: Date): boolean => now.getTime() - born.getTime() <= lookBackMs;
+  const looks = (one: PassInfo): boolean =>
+    one.byHand === true ||
+    (one === pass && (bornAt === null || covers(one, bornAt))) ||
+    (one.sees?.test(objectId) === true && bornAt !== null && covers(one, bornAt));
+  const lookOf = (one: PassInfo): NextLook => {
+    const schedule = `reconcile-${flow.name}-${one.name}`;
+    const chosen = schedules[schedule] ?? one.schedule;
+    if (chosen === 'off') return { schedule, when: 'off' };
+    if ('cron' in chosen) return { schedule, when: { cron: chosen.cron } };
+    // One that is due and has not come is being looked for already: it comes at any moment.
+    const due = (lastWanted[one.name]?.getTime() ?? 0) + chosen.everyMs;
+    return { schedule, when: { at: new Date(Math.max(now.getTime(), due)) } };
+  };
+  const looking = flow.passes.filter(looks);
+  return (looking.length === 0 ? [pass] : looking)
+    .map(lookOf)
+    .reduce((soonest, look) => (rankOf(look) < rankOf(soonest) ? look : soonest));
+}
+
+/** The smaller, the sooner. */
+function rankOf({ when }: NextLook): number {
+  if (when === 'off') return Number.POSITIVE_INFINITY;
+  return 'at' in when ? when.at.getTime() : Number.MAX_VALUE;
 }
 
 /** Undefined: it is not open, or the pass that saw it is not known any more. */
 export async function readNextLook(
   database: Database,
   { flows, schedules }: { flows: readonly FlowPasses[]; schedules: Schedules },
-  finding: Pick<StoredFinding, 'state' | 'flow' | 'lastRun' | 'replay'>,
+  finding: Pick<StoredFinding, 'state' | 'flow' | 'objectId' | 'lastRun' | 'replay'>,
 ): Promise<NextLook | undefined> {
   if (finding.state !== 'open') return undefined;
   const runs = createRuns(database);
@@ -54,7 +78,8 @@ export async function readNextLook(
   const flow = flows.find(({ name }) => name === finding.flow);
   const pass = flow?.passes.find(({ name }) => name === run?.pass);
   if (flow === undefined || pass === undefined) return undefined;
-  const { wantedAt } = await runs.lastOf(flow.name, pass.name);
+  const lastWanted: Record<string, Date | null> = {};
+  for (const { name } of flow.passes) lastWanted[name] = (await runs.lastOf(flow.name, name)).wantedAt;
   const bornAt = finding.replay?.createdAt ?? null;
-  return nextLookOf({ flow, pass, bornAt, lastWanted: wantedAt }, schedules, new Date());
+  return nextLookOf({ flow, pass, objectId: finding.objectId, bornAt, lastWanted }, schedules, new Date());
 }

@@ -183,6 +183,28 @@ describe('forgetting a customer', () => {
     expect(rows).toEqual([{ id: gift }]);
   });
 
+  test('an address that is percent-encoded, composed otherwise, or in JSON inside a string is found in bodies and answers', async () => {
+    const address = 'm\u00fcller@x.example';
+    await settle(await sale('cs_test_one', address, null));
+    for (const written of [
+      'm%C3%BCller%40x.example',
+      'mu\u0308ller@x.example',
+      JSON.stringify({ n: `gift\n${address}` }),
+    ])
+      await arrive(`evt_${sequence++}`, { data: { object: { id: `cs_test_${sequence}`, note: written } } });
+    const told = await plan({ subject: { checkoutSessionId: 'cs_test_told' } });
+    await settle(told);
+    const answer = JSON.stringify({ scriptResult: JSON.stringify({ note: `gift\n${address}` }) });
+    await database.executor.execute(sql`update effects.effects set result = ${answer}::jsonb where id = ${told}`);
+    await processed();
+    expect(await forgetCustomer(database, address, { ...asked, ...options })).toMatchObject({
+      kind: 'forgotten',
+      events: 5,
+      effects: 2,
+    });
+    expect(await left()).toEqual({ events: 0, effects: 0 });
+  });
+
   test.each([
     ['a plan about them alone loses its reason', ['cs_test_one'], 'webhooks were lost', '(erased)'],
     [
@@ -192,6 +214,8 @@ describe('forgetting a customer', () => {
       'webhooks were lost',
     ],
     ['one that names them loses it', ['cs_test_one', 'cs_test_two'], 'Mrs LEE has called', '(erased)'],
+    ['one that has their name inside a word loses it', ['cs_test_one', 'cs_test_two'], 'Lees Zahlung', '(erased)'],
+    ['one with their address percent-encoded loses it', ['cs_test_two'], 'see /?q=al%40x.example', '(erased)'],
     [
       'one that names a payment of theirs loses it',
       ['cs_test_one', 'cs_test_two'],
@@ -216,6 +240,15 @@ describe('forgetting a customer', () => {
 
   test('where no body is left that tells their name, a plan about others too loses its reason', async () => {
     expect(await whyAfterForgetting(['cs_test_one', 'cs_test_two'], 'webhooks were lost', 'cs_test_one')).toEqual([
+      '(erased)',
+      '(erased)',
+    ]);
+  });
+
+  test('where only an address is left of them and no name, a plan about others too loses its reason', async () => {
+    await arrive('evt_one', { data: { object: { id: 'cs_test_one', customer_details: { email: 'al@x.example' } } } });
+    await processed();
+    expect(await whyAfterForgetting(['cs_test_one', 'cs_test_two'], 'webhooks were lost')).toEqual([
       '(erased)',
       '(erased)',
     ]);

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import { auditedTransaction } from '../audit/audit';
 import type { Asked } from '../resolve/resolve-effect';
 import { forgetWords } from './forget-words';
-import { documentMentions, personWordsIn, plainPieceOf } from './mentions';
+import { documentMentions, type PersonWord, personWordsIn, plainPieceOf } from './mentions';
 
 /** What is known of a customer. Ids and counts only. */
 export interface ForgetPlan {
@@ -86,7 +86,7 @@ async function trace(
   database: Database,
   customer: string,
   { relatedIds }: ForgetOptions,
-): Promise<{ objectIds: Set<string>; events: TracedEvent[]; effects: TracedEffect[]; personWords: Set<string> }> {
+): Promise<{ objectIds: Set<string>; events: TracedEvent[]; effects: TracedEffect[]; personWords: PersonWord[] }> {
   const piece = customer.includes('@') ? plainPieceOf(customer) : '';
   const isTheirs = (named: boolean, documents: readonly string[]): boolean =>
     named || documents.some((document) => documentMentions(document, customer));
@@ -120,8 +120,12 @@ async function trace(
     ...events.flatMap(({ named, body }) => (named && body !== null ? [textOf(body)] : [])),
     ...effects.flatMap(({ named, documents: own }) => (named ? own : [])),
   ];
-  return { objectIds, events, effects, personWords: new Set(documents.flatMap(personWordsIn)) };
+  return { objectIds, events, effects, personWords: distinct(documents.flatMap(personWordsIn)) };
 }
+
+const distinct = (words: readonly PersonWord[]): PersonWord[] => [
+  ...new Map(words.map((word) => [`${word.of} ${word.word}`, word])).values(),
+];
 
 const textOf = (body: Buffer): string => body.toString('utf8');
 
@@ -139,7 +143,7 @@ async function planWithWords(
   database: Database,
   customer: string,
   options: ForgetOptions,
-): Promise<ForgetPlan & { personWords: ReadonlySet<string> }> {
+): Promise<ForgetPlan & { personWords: readonly PersonWord[] }> {
   const { objectIds, events, effects, personWords } = await trace(database, customer, options);
   return {
     personWords,

@@ -1,7 +1,7 @@
 import { changed, rows, type Transaction } from '@bridge/database';
 import { forgetAcceptedWhys } from '@bridge/reconciliation';
 import { type SQL, sql } from 'drizzle-orm';
-import { hasWordOf, mentions, plainPieceOf } from './mentions';
+import { mayName, mentions, type PersonWord, plainPieceOf } from './mentions';
 
 /**
  * Acts about a payment or a customer. Why they were done is free text, which may name a customer. Acts on the bridge itself
@@ -38,8 +38,8 @@ const planSilenced = sql`why = ${ERASED}, send_why = case when send_why is null 
 /** A customer, as far as words can name them. */
 export interface AboutCustomer {
   customer: string;
-  /** Words of their names, addresses and telephone numbers, in small letters; empty: no body is left that tells them. */
-  personWords: ReadonlySet<string>;
+  /** Words of their names, addresses and telephone numbers; empty: no body is left that tells them. */
+  personWords: readonly PersonWord[];
   /** What of theirs was acted on, as the audit table names it: `effect:12`, `event:34`. */
   objects: readonly string[];
   /** Their ids at Stripe. */
@@ -63,8 +63,9 @@ const planText = sql`concat_ws(' ', why, send_why, (select string_agg(w.word, ' 
 
 /**
  * The plans of replays whose words go. One that was about this customer alone loses its reason. One about others too keeps it
- * where it surely does not name this customer: their names are known from what is about to be erased, and neither they nor an
- * address or id of theirs stand in it. Where no body is left that tells their name, it goes: a reason less is the smaller harm.
+ * where it surely does not name this customer: their names are known from what is about to be erased, and neither a part of them
+ * nor an address or id of theirs stands in it. Where no body is left that tells their name, or a name has a word too short to look
+ * for, it goes: a reason less is the smaller harm.
  */
 async function plansToSilence(tx: Transaction, about: AboutCustomer): Promise<string[]> {
   const ids = texts(about.objectIds);
@@ -77,8 +78,8 @@ async function plansToSilence(tx: Transaction, about: AboutCustomer): Promise<st
   );
   const mayKeep = ({ text, others }: { text: string; others: boolean }): boolean =>
     others &&
-    about.personWords.size > 0 &&
-    !hasWordOf(text, about.personWords) &&
+    about.personWords.some(({ of }) => of === 'name') &&
+    !mayName(text, about.personWords) &&
     !about.objectIds.some((id) => mentions(text, id));
   const silent = planned.filter((plan) => !mayKeep(plan)).map(({ id }) => id);
   const named = await naming(tx, about, { table: sql`operations.replay_plans`, id: sql`id`, text: planText });
