@@ -51,6 +51,23 @@ test('a session is lent to one lease at a time', async () => {
   });
 });
 
+test('admitted late, a session that was lent since and given back unheard stays in quarantine', async () => {
+  const lender = setup();
+  await lender.admit('1');
+  await lender.lease(...ask('one.1'));
+  await lender.giveBack('1', 'one.1', 'quarantine', 'test');
+  await lender.admit('1');
+  expect(await lender.list()).toEqual({ idle: [], leased: [], quarantined: ['1'] });
+});
+
+test('a session that a keeper saw before it was admitted is idle at once', async () => {
+  const lender = setup();
+  const seen = { which: 'missing', firstLookMs: 0, callMayRun: false, answeredAgoMs: 0, reason: 'lost-idle' } as const;
+  await lender.quarantine({ sessionId: '1', ...seen, leaseId: undefined });
+  await lender.admit('1');
+  expect(await lender.list()).toEqual({ idle: ['1'], leased: [], quarantined: [] });
+});
+
 test('only the holder renews, gives back or drops a session; a lease id that merely begins alike does not', async () => {
   const lender = setup();
   await lender.admit('1');

@@ -62,6 +62,10 @@ export interface PoolServices {
   pool(owner: string, options?: Partial<SessionPoolOptions>): Promise<TestPool>;
   /** Everything stored grows older by so much, at FileMaker too, and the clocks of all processes go on. */
   pass(ms: number): Promise<void>;
+  /** The leases that Redis knows. */
+  leaseIds(): Promise<string[]>;
+  /** Redis forgets everything; the leases that it knew. */
+  flush(): Promise<string[]>;
   /** What Redis holds now, for a failover that goes back to it. */
   redisSnapshot(): Promise<RedisSnapshot>;
   restoreRedis(saved: RedisSnapshot): Promise<void>;
@@ -158,6 +162,13 @@ export async function startPoolServices(): Promise<PoolServices> {
       ageRedis(change, ms);
       await change.exec();
     },
+    async leaseIds() {
+      return leaseIdsOf(await redis.hgetall(KEYS.holders));
+    },
+    async flush() {
+      const [[, holders] = []] = (await redis.multi().hgetall(KEYS.holders).flushall().exec()) ?? [];
+      return leaseIdsOf(holders as Record<string, string>);
+    },
     async redisSnapshot() {
       const keys = await redis.keys('*');
       const entries = await Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const));
@@ -216,6 +227,10 @@ const AGING: [string, string[]][] = [
   ['sessions', ['opened_at', 'unheard_at', 'answered_at', 'touched_at', 'leased_at', 'closing_at']],
   ['pool', ['next_login_at', 'held_until', 'shrunk_at', 'failed_at', 'credentials_refused_at']],
 ];
+
+/** A holder is `lease id|owner`. */
+const leaseIdsOf = (holders: Record<string, string>): string[] =>
+  Object.values(holders).map((holder) => holder.slice(0, holder.indexOf('|')));
 
 function ageRedis(change: ChainableCommander, ms: number): void {
   change.eval(AGE_REDIS, 5, KEYS.idle, KEYS.leases, KEYS.quarantine, KEYS.answered, KEYS.cases, ms);
