@@ -199,7 +199,7 @@ describe('loadConfig', () => {
   test('the command line does without the password of FileMaker, and the apps do not', () => {
     const { FILEMAKER_PASSWORD, ...rest } = complete;
     expect(loadConfig('cli', rest).filemaker).toBeUndefined();
-    expect(loadConfig('cli', complete).filemaker).toBeDefined();
+    expect(loadConfig('cli', complete).filemaker?.username).toBe(complete.FILEMAKER_USERNAME);
     for (const role of ['worker', 'scheduler'] as const)
       expect(Object.keys(faultsOf(role, rest))).toEqual(['FILEMAKER_PASSWORD']);
   });

@@ -34,7 +34,7 @@ export interface Config {
   readonly shutdownSeconds: number;
   readonly workerConcurrency: number;
   readonly stripe: StripeConfig;
-  /** Undefined in the ingress and where no FileMaker is configured. */
+  /** Undefined in the ingress, where no FileMaker is configured, and in the command line without its password. */
   readonly filemaker: FilemakerConfig | undefined;
   readonly invoices: InvoicesConfig;
   /** Maintenance windows, in the order of the file. */

@@ -4,6 +4,9 @@ import { serverFault } from '../../filemaker-check/run-check';
 import type { Looked } from '../report';
 import type { Examination, WithDatabase } from './examination';
 
+/** A service may be given the password alone (a systemd credential); then this command knows too little to log in. */
+const NOT_CONFIGURED = 'no FileMaker is configured here, or FILEMAKER_PASSWORD is not given to this command';
+
 const DOOR_MS = 10_000;
 
 /** What the FileMaker check and other sections would tell twice. */
@@ -15,7 +18,7 @@ export async function lookAtFileMakerServer({ config, database, sound }: WithDat
   // Under a wrong prefix the workers' sessions would not be seen, and the cap not kept.
   const hindrance = sound.hindrance('redis');
   const redis = hindrance === undefined ? config.redis : undefined;
-  if (filemaker === undefined) return { notChecked: 'no FileMaker is configured' };
+  if (filemaker === undefined) return { notChecked: NOT_CONFIGURED };
   const check = await checkFileMaker({
     database,
     filemaker,
@@ -35,7 +38,7 @@ export async function lookAtFileMakerServer({ config, database, sound }: WithDat
 /** Whether the server answers. No session: without PostgreSQL nobody can say how many the workers hold. */
 export async function lookAtFileMakerDoor({ config }: Examination): Promise<Looked> {
   const { filemaker } = config;
-  if (filemaker === undefined) return { notChecked: 'no FileMaker is configured' };
+  if (filemaker === undefined) return { notChecked: NOT_CONFIGURED };
   const { url, database, username, password, ca } = filemaker;
   const client = createFileMakerClient({ url, database, username, password, ca, timeoutMs: DOOR_MS });
   const rest = 'the account and its file only with PostgreSQL and our tables there';
