@@ -1,3 +1,5 @@
+export { closeRepaired, type Repair } from './close-repaired';
+export { type CommittedPage, commitPage, type PageCommit } from './commit-page';
 export { type Comparison, readLatestComparison, recordComparison } from './comparisons';
 export {
   createEventWatermarks,
@@ -7,9 +9,6 @@ export {
   readEventWatermark,
 } from './event-watermark';
 export {
-  type CommittedPage,
-  closeRepaired,
-  commitPage,
   createFindings,
   FINDING_STATES,
   type FindingFilter,
@@ -18,8 +17,6 @@ export {
   type FindingTotal,
   forgetAcceptedWhys,
   listUnseenObjects,
-  type PageCommit,
-  type Repair,
   type StoredFinding,
 } from './findings';
 export { reconciliationMigrations } from './migrations';
