@@ -99,7 +99,7 @@ module.exports = {
       comment: 'What runs at a customer imports nothing from testing.',
       severity: 'error',
       from: { path: '^(packages|flows|apps)/', pathNot: tests },
-      to: { path: '^testing/' },
+      to: { path: ['^testing/', tests] },
     },
     {
       name: 'simulators-share-no-code',
@@ -115,14 +115,17 @@ module.exports = {
       from: { path: '^((?:packages|apps|testing)/[^/]+)/src/', pathNot: ['src/index[.]ts$', tests] },
       to: { path: '^$1/src/index[.]ts$' },
     },
-    // The next six keep docs/decisions/0012-crash-points.md true: what commits or calls somebody outside does so in a
+    // The next seven keep docs/decisions/0012-crash-points.md true: what commits or calls somebody outside does so in a
     // wrapper that tells of it, so that a test can kill the process exactly there. Types may be imported anywhere.
     {
       name: 'commits-in-one-place',
       comment: 'PostgreSQL is reached through packages/database, which tells of every commit.',
       severity: 'error',
       from: { path: shipped, pathNot: [tests, '^packages/database/src/(database|migrate|prepared-statement)[.]ts$'] },
-      to: { path: '(^|/)node_modules/(pg|pg-pool|pg-native)/|^(pg|pg-pool|pg-native)$', ...values },
+      to: {
+        path: '(^|/)node_modules/(pg|pg-pool|pg-native)/|^(pg|pg-pool|pg-native)$|(^|/)node_modules/drizzle-orm/(?!pg-core|sql|index)',
+        ...values,
+      },
     },
     {
       name: 'filemaker-calls-in-one-place',
@@ -166,6 +169,16 @@ module.exports = {
         ],
       },
       to: { path: '^(node:)?(https?|http2|net|tls|dgram)$', ...values },
+    },
+    {
+      name: 'programs-in-one-place',
+      comment: 'Other programs are started by the supervisor and by the start under a suitable Node, not as a way out.',
+      severity: 'error',
+      from: {
+        path: shipped,
+        pathNot: [tests, '^packages/(cli/src/supervisor|node-runtime/src/on-suitable-node)[.]ts$'],
+      },
+      to: { path: '^(node:)?(child_process|cluster|worker_threads)$', ...values },
     },
     {
       name: 'resolvable',

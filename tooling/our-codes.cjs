@@ -29,7 +29,7 @@ const ourCodes = [
         'Wait for the end of the dispute; resolve as again when you won it and the order is to be shipped.',
       ],
       'payment-not-applied': [
-        'A refund or dispute of a payment that FileMaker never applied.',
+        'A refund or dispute of a payment that is not known to be applied in FileMaker.',
         'Look at the payment of the same lane first; what was never applied needs no reversal.',
       ],
       'captured-less': [
@@ -86,7 +86,7 @@ const ourCodes = [
     title: 'Why an event was ignored',
     intro: 'Nothing to do, unless the reason surprises you.',
     codes: {
-      PAID_BEFORE: ['This payment is recorded already: one fact, one effect.', 'Nothing.'],
+      PAID_BEFORE: ['This payment is recorded already, and nothing is sent twice.', 'Nothing.'],
       PARKED_BEFORE: ['This Checkout Session is parked already for the same reason.', 'See the parked one.'],
       NOT_AN_INVOICE: ['A Checkout Session of a subscription or a set-up.', 'Nothing.'],
       NO_CHECKOUT_SESSION: ['The payment did not come through a Checkout Session or Payment Link.', 'Nothing.'],
@@ -113,7 +113,10 @@ const ourCodes = [
         'Somebody is editing the record; nothing was done.',
         'Leave the record. It goes on by itself; the lane waits.',
       ],
-      SCRIPT_ROLLED_BACK: ['The script rolled its transaction back.', nothing],
+      SCRIPT_ROLLED_BACK: [
+        'The script rolled its transaction back: its work, the row of the log or the commit failed.',
+        `${nothing} If it lasts: \`./bridge filemaker check\`; the log's row cannot be made.`,
+      ],
       SCRIPT_AGAIN: ['The script did nothing and may succeed later.', nothing],
       SCRIPT_KEY_CONFLICT: [
         'The key was used before with other content. Parked.',
@@ -132,6 +135,10 @@ const ourCodes = [
         'A kit script is asked about by itself. After a plain one it is parked: look at the invoice.',
       ],
       SCRIPT_PARTLY_RUN: ['The script failed and does not say that it changed nothing. Unknown.', 'As above.'],
+      SCRIPT_ROW_MISSING: [
+        'The kit script has changed something, and the log has no row that says so. Parked; the log is not asked, since it would prove the opposite.',
+        'Look at the invoice in FileMaker first. If the work is done, resolve as done. If surely nothing was done, resolve as again: it runs unasked.',
+      ],
       SCRIPT_NO_RESULT: [
         'The script ended without a result. Unknown.',
         'End every path of a kit script with Exit Script.',
@@ -145,30 +152,33 @@ const ourCodes = [
         'Mend the script: it keeps a variable of another run.',
       ],
       SCRIPT_STILL_RUNNING: ['The FileMaker session that carried it is still at work.', nothing],
-      SCRIPT_MAY_STILL_RUN: ['That session cannot be asked; FILEMAKER_SCRIPT_MAX_SECONDS are waited out.', nothing],
+      SCRIPT_MAY_STILL_RUN: [
+        'That session cannot be asked; FILEMAKER_SCRIPT_MAX_SECONDS are waited out, and the few seconds that a first byte may take.',
+        nothing,
+      ],
       LOG_NOT_DONE: [
-        "FileMaker's log has the key in another state than done: the script began and did not finish. Parked.",
+        "FileMaker's log has the key in another state than done: the script began and did not finish. Parked, once it must be over.",
         'Look at the invoice. If the work is done, resolve as done. If not, delete that log row, then resolve as again: it runs unasked.',
       ],
       LOG_CONTRADICTS: [
-        "FileMaker's log has more than one row for one key. Parked.",
+        "FileMaker's log has more than one row for one key. Parked, once the script must be over.",
         'Make the key field unique, "always validate". Look which of the two ran; leave one row; resolve as done or as again.',
       ],
       SENTINEL_MISSING: [
         "The bridge's own row is not found in the log, so that absence proves nothing.",
-        'Waits, and parks after an hour. Check that the account may read and create rows on FILEMAKER_LOG_LAYOUT, and that the fields stand on it.',
+        'Waits. An effect that has waited for an hour is parked once a row that the bridge planted has stood for a minute unseen, or could for a minute not be planted because FileMaker forbids it. Check that the account may read and create rows on FILEMAKER_LOG_LAYOUT, and that the fields stand on it.',
       ],
       PROBE_FOUND_NOTHING: [
-        'The probe finds no record with this id. Parked, or unknown right after the run.',
+        'The probe finds no record with this id. Parked once the script must be over, or unknown right after the run.',
         'Look at the invoice: if the script has not run, resolve as again; if it has, resolve as done and see why the field is empty.',
       ],
       PROBE_CANNOT_PROVE: [
-        'The probe finds the invoice, not this payment. Parked.',
+        'The probe finds the invoice, not this payment. Parked, once the script must be over.',
         'Look at the invoice, then resolve as done or, if it has not run, as again.',
       ],
       PROBE_FAILED: ['The script has run, and its probe could not be asked. Unknown.', nothing],
       CANNOT_BE_ASKED: [
-        'The script keeps no log and has no probe: whether it ran cannot be asked. Parked.',
+        'The script keeps no log and has no probe: whether it ran cannot be asked. Parked, once the script must be over.',
         'Look at the invoice: if it has run, resolve as done; if not, resolve as again, which runs it for sure.',
       ],
       LEASE_LOST: ['The session was taken back before anything was sent.', nothing],

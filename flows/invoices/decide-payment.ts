@@ -122,7 +122,11 @@ function decidePaid(input: PaymentInput, facts: SessionFacts & { invoiceId: stri
   const { event, snapshot, state, settings, scripts } = input;
   if (state.before?.status === 'paid') {
     return [
-      { kind: 'ignore', reasonCode: 'PAID_BEFORE', reason: 'This payment is recorded already: one fact, one effect' },
+      {
+        kind: 'ignore',
+        reasonCode: 'PAID_BEFORE',
+        reason: 'This payment is recorded already, and nothing is sent twice',
+      },
     ];
   }
   const key = paidKey(facts.id);

@@ -134,7 +134,7 @@ export function decideReversal(input: ReversalInput): Decision<InvoicesWrite>[] 
           : {
               parked: {
                 reasonCode: 'payment-not-applied',
-                reason: `The payment that was ${words.told} has not been applied in FileMaker`,
+                reason: `The payment that was ${words.told} is not known to be applied in FileMaker`,
               },
             }),
       },

@@ -58,7 +58,7 @@ const NO_SESSION = {
 const PAID_BEFORE = {
   about: 'nothing',
   reasonCode: 'PAID_BEFORE',
-  reason: 'This payment is recorded already: one fact, one effect',
+  reason: 'This payment is recorded already, and nothing is sent twice',
 } as const;
 
 interface Context {

@@ -22,8 +22,11 @@ import { roundSchedules } from './round-schedules';
 import { createScheduleKeeper } from './schedule-keeper';
 import { schedulesOf } from './schedules';
 import { startTicker } from './ticker';
+import { underDuty } from './under-duty';
 
 const TICK_MS = 1_000;
+/** One scheduler at a time keeps the schedules and the board. */
+const DUTY = 'schedules';
 /** A database that starts together with us gets so long before we give up and let the platform start us again. */
 const DATABASE_WAIT_MS = 15_000;
 const ROUND_GRACE_MS = 2_000;
@@ -136,7 +139,7 @@ function startDuties(parts: {
   onRedisError: (error: Error) => void;
 }): () => Promise<void> {
   const { database, producer, registration, logger } = parts;
-  const takeDuty = (): Promise<boolean> => registration.takeDuty('schedules');
+  const takeDuty = (): Promise<boolean> => registration.takeDuty(DUTY);
   const schedules = createScheduleKeeper({
     producer,
     schedules: [...schedulesOf(flows, parts.config), ...roundSchedules(parts.config)],
@@ -157,15 +160,21 @@ function startDuties(parts: {
     takeDuty,
   });
   const logFailure = rateLimitedLog(logger, { message: 'a round of the scheduler failed' });
+  const onError = (error: Error): void => logFailure({ err: error });
+  const round = async (): Promise<void> => {
+    const restored = await schedules.runOnce();
+    if (restored !== undefined && restored > 0) logger.info({ restored }, 'schedules restored');
+    const kept = await keeper.runOnce();
+    if (kept !== undefined && kept.removed + kept.restored > 0) logger.info(kept, 'queue board made true');
+  };
   const ticker = startTicker(
     TICK_MS,
-    async () => {
-      const restored = await schedules.runOnce();
-      if (restored !== undefined && restored > 0) logger.info({ restored }, 'schedules restored');
-      const kept = await keeper.runOnce();
-      if (kept !== undefined && kept.removed + kept.restored > 0) logger.info(kept, 'queue board made true');
-    },
-    (error) => logFailure({ err: error }),
+    underDuty(round, {
+      redisReady: () => producer.ready(),
+      dropDuty: () => registration.dropDuty(DUTY),
+      onError,
+    }),
+    onError,
   );
   return async () => {
     await ticker.stop(ROUND_GRACE_MS);

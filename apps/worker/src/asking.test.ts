@@ -6,12 +6,16 @@ afterEach(async () => {
 });
 
 /** Effects that wait; a turn with one takes it out, and ends when the test lets it. */
-function setup(count: number, rest: { closed?: () => boolean; duty?: () => boolean; fails?: string } = {}) {
+function setup(
+  count: number,
+  rest: { closed?: () => boolean; duty?: () => boolean; redis?: () => boolean; fails?: string } = {},
+) {
   let waiting = Array.from({ length: count }, (_, at) => `${at}`);
   const begun: string[] = [];
   const ends: (() => void)[] = [];
   const errors: Error[] = [];
   let looks = 0;
+  let laidDown = 0;
   const seen: (() => void)[] = [];
   const notice = (): void => {
     for (const tell of seen.splice(0)) tell();
@@ -42,6 +46,11 @@ function setup(count: number, rest: { closed?: () => boolean; duty?: () => boole
       setImmediate(notice);
       return rest.duty?.() ?? true;
     },
+    dropDuty: async () => {
+      laidDown += 1;
+      notice();
+    },
+    redisAnswers: async () => rest.redis?.() ?? true,
     onError: (error) => {
       errors.push(error);
       notice();
@@ -52,7 +61,7 @@ function setup(count: number, rest: { closed?: () => boolean; duty?: () => boole
   const endAll = (): void => {
     for (const end of ends.splice(0)) end();
   };
-  return { asking, begun, ends, endAll, errors, looks: () => looks, until };
+  return { asking, begun, ends, endAll, errors, looks: () => looks, laidDown: () => laidDown, until };
 }
 
 test('as many as one find takes are in hand at once, and the next come when there is room', async () => {
@@ -107,4 +116,30 @@ test('the end waits for turns in hand, but not longer than it may', async () => 
   endAll();
   await ended;
   expect(asking.inHand()).toBe(0);
+});
+
+test('who stops asking lays the duty down while turns in hand go on', async () => {
+  const { asking, begun, endAll, laidDown, until } = setup(1);
+  await until(() => begun.length === 1);
+  const stopping = asking.stop(60_000);
+  await until(() => laidDown() === 1);
+  expect(asking.inHand()).toBe(1);
+  endAll();
+  await stopping;
+});
+
+test('who cannot reach Redis lays the duty down, and asks again when it is back', async () => {
+  const state = { redis: false, tries: 0 };
+  const { begun, looks, endAll, laidDown, until } = setup(2, {
+    redis: () => state.redis,
+    duty: () => {
+      state.tries += 1;
+      return true;
+    },
+  });
+  await until(() => laidDown() === 2);
+  expect([state.tries, looks()]).toEqual([0, 0]);
+  state.redis = true;
+  await until(() => begun.length === 2);
+  endAll();
 });

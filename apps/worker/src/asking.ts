@@ -9,6 +9,9 @@ export interface AskingOptions {
   closed(): Promise<boolean>;
   /** One process asks for all, so that questions are not spread over many finds. */
   takeDuty(): Promise<boolean>;
+  dropDuty(): Promise<void>;
+  /** Without Redis no session can be lent here, and a process that has it must not be kept from asking. */
+  redisAnswers(): Promise<boolean>;
   onError: (error: Error) => void;
   everyMs?: number;
 }
@@ -25,6 +28,8 @@ const EVERY_MS = 1_000;
 const IN_HAND_MAX = 50;
 /** The queue has had its chance by then: an effect's job waits behind the whole backlog each time it comes back. */
 const OVERDUE_MS = 1_000;
+/** PostgreSQL may be away; the end of the process lays the duty down too. */
+const LAY_DOWN_MS = 2_000;
 
 /**
  * Settles unknown effects beside the queue. A job that comes back after a wait stands at the end of the queue's line, so
@@ -46,6 +51,7 @@ export function startAsking(options: AskingOptions): Asking {
 
   const looking: Repeating = repeat(
     async () => {
+      if (!(await options.redisAnswers())) return options.dropDuty();
       const room = IN_HAND_MAX - turns.size;
       if (room <= 0 || (await options.closed()) || !(await options.takeDuty())) return;
       for (const effectId of await options.waiting.toAsk(room, OVERDUE_MS)) begin(effectId);
@@ -58,7 +64,11 @@ export function startAsking(options: AskingOptions): Asking {
     inHand: () => turns.size,
     stop: async (deadlineMs) => {
       await looking.stop();
-      await settledWithin(Promise.allSettled([...turns]), deadlineMs);
+      // Turns in hand may last; another process asks meanwhile.
+      await Promise.all([
+        settledWithin(options.dropDuty().catch(options.onError), LAY_DOWN_MS),
+        settledWithin(Promise.allSettled([...turns]), deadlineMs),
+      ]);
     },
   };
 }

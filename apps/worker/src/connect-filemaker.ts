@@ -64,7 +64,7 @@ export function connectFileMaker(options: {
     leaseMs: config.timeoutSeconds * 1_000 * CALLS_PER_LEASE + LEASE_MARGIN_MS,
     tokenKeys: sessionTokenKeys(config),
     owner: registration.id,
-    isOwnerAlive: (owners) => registration.alive(owners),
+    isOwnerAlive: (owners) => registration.notDead(owners),
     halts: {
       isHalted: async () => (await gates.closures(['filemaker'])).find((closure) => closure.kind === 'halt'),
       halt,

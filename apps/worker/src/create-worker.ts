@@ -38,6 +38,8 @@ type WorkerConfig = ConfigByRole['worker'];
 
 /** How long a job in hand waits for a FileMaker session before it goes back to the queue. */
 const LEASE_WAIT_MS = 5_000;
+/** Longest from writing a sending down to its first byte: the lease's turn, Redis's word on it, a new connection. */
+const FIRST_BYTE_WITHIN_MS = TURN_WAIT_MS + 2_000 + 5_000;
 /** A heartbeat that takes longer has missed its purpose; the next one comes. */
 const HEARTBEAT_TIMEOUT_MS = 3_000;
 /** Of the shutdown, for what comes after the jobs. */
@@ -166,9 +168,14 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     gates,
     worker: registration.id,
     sentinelKey: `bridge-sentinel-${installation.id}`,
-    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000 + TURN_WAIT_MS,
+    scriptMaxMs: filemaker.scriptMaxSeconds * 1_000 + FIRST_BYTE_WITHIN_MS,
+    callMaxMs: filemaker.timeoutSeconds * 1_000,
     leaseWaitMs: LEASE_WAIT_MS,
-    recheckCharge: createChargeRecheck((id) => stripe.live.retrieveCharge(id), stripe.judge),
+    recheckCharge: createChargeRecheck(
+      (id) => stripe.live.retrieveCharge(id),
+      stripe.judge,
+      () => watch.closedBecause(['stripe']),
+    ),
   });
 
   const eventWorker = createJobWorker({
@@ -246,6 +253,14 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         perform: performEffect,
         closed: async () => (await watch.closedBecause(['filemaker'])) !== undefined,
         takeDuty: () => registration.takeDuty('cross-checks'),
+        dropDuty: () => registration.dropDuty('cross-checks'),
+        redisAnswers: () =>
+          producer
+            .ask(() => producer.redis.ping())
+            .then(
+              () => true,
+              () => false,
+            ),
         onError: onError('cross-checks'),
       })
     : undefined;
@@ -384,7 +399,8 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     prefix,
     performs,
     onSwept: (counts) => {
-      if (counts.recovered > 0 || counts.replanned > 0 || counts.queueWasLost)
+      // A first start finds no mark of a queue either, and nothing that was in it.
+      if (counts.recovered > 0 || counts.replanned > 0 || (counts.queueWasLost && counts.enqueued > 0))
         logger.warn({ counts }, 'sweep.repaired');
     },
     onError: onError('sweep'),

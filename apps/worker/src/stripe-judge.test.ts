@@ -31,7 +31,12 @@ test.each<Code>(['STRIPE_NOT_FOUND', 'STRIPE_REQUEST_INVALID', 'STRIPE_ANSWER_UN
   '%s is about this object: it is parked and no gate closes',
   async (code) => {
     const { judge, told } = setup();
-    expect(await judge(failure(code))).toMatchObject({ kind: 'park', code });
+    // A sentence first: it stands in lists that an accountant reads.
+    expect(await judge(failure(code))).toMatchObject({
+      kind: 'park',
+      code,
+      message: expect.stringMatching(/^Stripe .*: STRIPE_/),
+    });
     expect(told).toEqual([]);
   },
 );
@@ -149,7 +154,16 @@ test('Stripe is back once it answers, even if it refuses a restricted key that q
 });
 
 describe('the look at the money before a late first sending', () => {
-  const recheck = (charge: () => Promise<unknown>) => createChargeRecheck(charge, setup().judge)('ch_1');
+  const recheck = (charge: () => Promise<unknown>) =>
+    createChargeRecheck(charge, setup().judge, async () => undefined)('ch_1');
+
+  test('while Stripe is closed nobody asks about the money', async () => {
+    const charge = jest.fn();
+    const closed = async () => ({ cause: 'STRIPE_KEY_REFUSED', detail: 'refused', afterMs: 1_000 });
+    const told = await createChargeRecheck(charge, setup().judge, closed)('ch_1');
+    expect(told).toEqual({ kind: 'wait', afterMs: 1_000, code: 'STRIPE_KEY_REFUSED', message: 'refused' });
+    expect(charge).not.toHaveBeenCalled();
+  });
 
   test('money that is still there lets it go on', async () => {
     expect(await recheck(async () => ({ amount_refunded: 0, disputed: false }))).toEqual({ kind: 'fine' });

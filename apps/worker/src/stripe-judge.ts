@@ -19,6 +19,13 @@ const ANSWERS_FOR_MS = 1_000;
 /** Stripe itself may be in trouble; a 429 or a 409 is about us or about one object. */
 const AWAY: ReadonlySet<string> = new Set(['STRIPE_UNAVAILABLE', 'STRIPE_TIMEOUT', 'STRIPE_ANSWER_UNREADABLE']);
 
+/** For people who never read of our codes; the error's own words, for Stripe's support, stand behind it. */
+const PARKED_BECAUSE: Partial<Record<StripeCallError['code'], string>> = {
+  STRIPE_NOT_FOUND: 'Stripe has no such object any more, or not in this mode',
+  STRIPE_REQUEST_INVALID: 'Stripe refuses to tell of this object',
+  STRIPE_ANSWER_UNEXPECTED: 'Stripe answers with something else than this object',
+};
+
 export interface StripeJudgeOptions {
   gates: Pick<Gates, 'halt' | 'openCircuit'>;
   worker: string;
@@ -74,7 +81,8 @@ export function createStripeJudge(options: StripeJudgeOptions): StripeJudge {
     if (error instanceof UnreadableSessionError) return { kind: 'park', code: error.code, message: error.message };
     if (!(error instanceof StripeCallError)) return undefined;
     const { action, code, message } = error;
-    if (action === 'park') return { kind: 'park', code, message };
+    if (action === 'park')
+      return { kind: 'park', code, message: `${PARKED_BECAUSE[code] ?? 'Stripe refuses'}: ${message}` };
     if (action === 'halt') {
       await gates.halt('stripe', code, message, worker);
       return { kind: 'wait', afterMs: STANDSTILL_MS, code, message };
@@ -102,8 +110,13 @@ export async function probeStripe(ask: () => Promise<unknown>): Promise<void> {
 export function createChargeRecheck(
   retrieveCharge: (id: string) => Promise<unknown>,
   judge: StripeJudge,
+  /** What keeps Stripe closed now: nobody asks it then. */
+  closed: () => Promise<{ cause: string; detail: string; afterMs: number } | undefined>,
 ): (chargeId: string) => Promise<{ kind: 'fine' } | HeldBack> {
   return async (chargeId) => {
+    const closure = await closed();
+    if (closure !== undefined)
+      return { kind: 'wait', afterMs: closure.afterMs, code: closure.cause, message: closure.detail };
     try {
       const charge = (await retrieveCharge(chargeId)) as { amount_refunded?: unknown; disputed?: unknown };
       if (charge.disputed === true)

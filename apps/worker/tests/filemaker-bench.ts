@@ -128,7 +128,7 @@ export async function setupBench(
     leaseMs: 30_000,
     tokenKeys: [randomBytes(32)],
     owner: registration.id,
-    isOwnerAlive: (owners) => registration.alive(owners),
+    isOwnerAlive: (owners) => registration.notDead(owners),
     halts: {
       isHalted: async () => (await gates.closures(['filemaker'])).find(({ kind }) => kind === 'halt'),
       halt: (cause, detail) => gates.halt('filemaker', cause, detail, registration.id),
@@ -149,6 +149,7 @@ export async function setupBench(
     worker: registration.id,
     sentinelKey: SENTINEL,
     scriptMaxMs: options.scriptMaxMs ?? 120_000,
+    callMaxMs: options.timeoutMs ?? 30_000,
     leaseWaitMs: options.leaseWaitMs ?? 15_000,
     recheckCharge: options.recheckCharge ?? (async () => ({ kind: 'fine' })),
   });

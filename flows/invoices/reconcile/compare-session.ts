@@ -210,7 +210,7 @@ function application(books: Books, payment: RecordedPayment, rules: ComparisonRu
       stripeValue: 'paid',
       recordedValue: effectValue(effect, payment),
       amount: kept(facts),
-      message: `It is paid and recorded, and FileMaker has not been told: ${effectValue(effect, payment)}`,
+      message: `It is paid and recorded, and not known to be applied in FileMaker: ${effectValue(effect, payment)}`,
     },
   ];
 }

@@ -224,3 +224,76 @@ describe('a process that was killed and started again in the same place', () => 
     expect(await hasEnded(silentOne.id)).toBe(false);
   });
 });
+
+test('a worker whose row a failover has lost is registered again by its next heartbeat', async () => {
+  const [asker, worker] = [await register(), await register()];
+  await database.executor.execute(sql`delete from claims.workers where id = ${worker.id}`);
+  expect(await isAlive(asker, worker.id)).toBe(false);
+  jest.advanceTimersByTime(HEARTBEAT_MS);
+  await eventually('alive again', () => isAlive(asker, worker.id));
+  await silent(worker.id, -3_600);
+  expect(await worker.takeDuty('after the failover')).toBe(true);
+});
+
+test('a heartbeat that comes late does not bring back a worker that has stopped', async () => {
+  const [asker, worker] = [await register(), await register()];
+  await silent(worker.id, 60);
+  await database.transaction(async (tx) => {
+    await tx.execute(sql`update claims.workers set stopped_at = clock_timestamp() where id = ${worker.id}`);
+    jest.advanceTimersByTime(HEARTBEAT_MS);
+    await waitsForLock('claims.workers');
+  });
+  await eventually('the heartbeat has come', async () => {
+    const { rows } = await database.executor.execute(
+      sql`select 1 from claims.workers where id = ${worker.id} and heartbeat_at > clock_timestamp() - interval '55 seconds'`,
+    );
+    return rows.length > 0;
+  });
+  expect(await isAlive(asker, worker.id)).toBe(false);
+});
+
+describe('who counts as not dead', () => {
+  const seconds = (count: number) => jest.spyOn(performance, 'now').mockReturnValue(count * 1_000);
+  afterEach(() => jest.restoreAllMocks());
+  /** All hearts beat, at so many seconds of this machine's clock. */
+  async function beat(workers: readonly WorkerRegistration[], at: number): Promise<void> {
+    seconds(at);
+    jest.advanceTimersByTime(HEARTBEAT_MS);
+    await eventually('the heartbeats are known', () => workers.every((worker) => worker.silentMs() === 0), {
+      everyMs: 5,
+    });
+    for (const worker of workers) await silent(worker.id, -3_600);
+  }
+
+  test('a silent worker, for one that has not beaten long enough itself to judge; one that stopped is dead all the same', async () => {
+    seconds(0);
+    const [judge, silentOne, stopped] = [await register(), await register(), await register()];
+    await stopped.stop();
+    for (let second = 1; second <= 4; second += 1) await beat([judge, silentOne], second);
+    await silent(silentOne.id, 60);
+    expect(await judge.notDead([judge.id, silentOne.id, stopped.id])).toEqual(new Set([judge.id, silentOne.id]));
+    await beat([judge, silentOne], 5);
+    await silent(silentOne.id, 60);
+    expect(await judge.notDead([judge.id, silentOne.id, stopped.id])).toEqual(new Set([judge.id]));
+    expect(await judge.notDead([])).toEqual(new Set());
+  });
+
+  test('a living worker, after a stall of PostgreSQL that began while the question was in hand', async () => {
+    seconds(0);
+    const [judge, other] = [await register(), await register()];
+    for (let second = 1; second <= 5; second += 1) await beat([judge, other], second);
+    expect(judge.mayJudge()).toBe(true);
+    const told = await database.transaction(async (tx) => {
+      await tx.execute(sql`lock table claims.workers in access exclusive mode`);
+      const asking = judge.notDead([other.id]);
+      await waitsForLock('is_alive');
+      // Six seconds later everybody's heartbeat is late.
+      seconds(11);
+      await tx.execute(
+        sql`update claims.workers set heartbeat_at = clock_timestamp() - interval '6 seconds' where id = ${other.id}`,
+      );
+      return { asking };
+    });
+    expect(await told.asking).toEqual(new Set([other.id]));
+  });
+});

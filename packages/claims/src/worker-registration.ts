@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { changed, type Database, oneRow, rows } from '@bridge/database';
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { isGone, processPlace } from './process-place';
 
 /** Between two heartbeats. */
@@ -26,6 +26,8 @@ export interface WorkerRegistration {
   dropDuty(name: string): Promise<void>;
   /** Which of these workers are alive. */
   alive(workers: readonly string[]): Promise<Set<string>>;
+  /** The same, but where this process may not judge by silence only those known to have ended count as dead. */
+  notDead(workers: readonly string[]): Promise<Set<string>>;
   /**
    * Whether this process may judge others by their silence: it has itself beaten without a gap for as long as a silence means death. After
    * a stall of PostgreSQL everybody's heartbeat is late, and nobody is dead.
@@ -64,10 +66,16 @@ export async function registerWorker(
   const id = `${options.app}-${randomUUID()}`;
   const place = processPlace();
   await endTheGone(database, place);
-  await database.executor.execute(
-    sql`insert into claims.workers (id, app, host, pid, place)
-        values (${id}, ${options.app}, ${hostname()}, ${process.pid}, ${place ?? null})`,
-  );
+  // An insert each time: a replica that takes over, or a backup that is loaded, may not know this process, and one without
+  // a row is dead for ever and can hold no duty. Who has stopped stays so, also when a heartbeat of it comes late.
+  const beat = (): Promise<number> =>
+    changed(
+      database.executor,
+      sql`insert into claims.workers (id, app, host, pid, place)
+          values (${id}, ${options.app}, ${hostname()}, ${process.pid}, ${place ?? null})
+          on conflict (id) do update set heartbeat_at = clock_timestamp()`,
+    );
+  await beat();
   await database.executor.execute(
     sql`delete from claims.workers where heartbeat_at < clock_timestamp() - make_interval(days => ${FORGET_AFTER_DAYS})
         and id not in (select held_by from claims.duties)`,
@@ -78,7 +86,7 @@ export async function registerWorker(
   const timer = setInterval(() => {
     if (beating) return; // a slow database gets one question at a time
     beating = true;
-    changed(database.executor, sql`update claims.workers set heartbeat_at = clock_timestamp() where id = ${id}`)
+    beat()
       .then(() => {
         const now = performance.now();
         if (now - lastBeat > GAP_MS) steadySince = now;
@@ -90,6 +98,18 @@ export async function registerWorker(
       });
   }, HEARTBEAT_MS);
   let stopped: Promise<void> | undefined;
+  const mayJudge = (): boolean => {
+    const now = performance.now();
+    return now - lastBeat <= GAP_MS && now - steadySince >= DEAD_AFTER_MS;
+  };
+  async function thoseOf(workers: readonly string[], living: SQL): Promise<Set<string>> {
+    if (workers.length === 0) return new Set();
+    const found = await rows<{ id: string }>(
+      database.executor,
+      sql`select id from unnest(${sql.param(workers)}::text[]) as id where ${living}`,
+    );
+    return new Set(found.map((row) => row.id));
+  }
   return {
     id,
     takeDuty: async (name) => {
@@ -105,21 +125,13 @@ export async function registerWorker(
     dropDuty: async (name) => {
       await changed(database.executor, sql`delete from claims.duties where name = ${name} and held_by = ${id}`);
     },
-    alive: async (workers) => {
-      if (workers.length === 0) return new Set();
-      const found = await rows<{ id: string }>(
-        database.executor,
-        sql`select id from unnest(array[${sql.join(
-          workers.map((worker) => sql`${worker}`),
-          sql`, `,
-        )}]::text[]) as id where claims.is_alive(id)`,
-      );
-      return new Set(found.map((row) => row.id));
+    alive: (workers) => thoseOf(workers, sql`claims.is_alive(id)`),
+    notDead: async (workers) => {
+      const heard = mayJudge() ? await thoseOf(workers, sql`claims.is_alive(id)`) : undefined;
+      // Asked again: PostgreSQL may have stood still with this very question in hand.
+      return heard !== undefined && mayJudge() ? heard : thoseOf(workers, sql`not claims.has_ended(id)`);
     },
-    mayJudge: () => {
-      const now = performance.now();
-      return now - lastBeat <= GAP_MS && now - steadySince >= DEAD_AFTER_MS;
-    },
+    mayJudge,
     silentMs: () => performance.now() - lastBeat,
     stop: () => {
       stopped ??= (async () => {

@@ -6,7 +6,9 @@ import { noteStatements, tellCommit, tellStatements } from './commit-points';
 import { runPrepared } from './prepared-statement';
 
 /** What a query runs on: the pool, or the transaction that is open. */
-export type Executor = PgDatabase<NodePgQueryResultHKT> & { readonly $client: Pool | PoolClient };
+export type Executor = Omit<PgDatabase<NodePgQueryResultHKT>, 'transaction'> & {
+  readonly $client: Pick<Pool | PoolClient, 'query'>;
+};
 
 /** An open transaction. A function that takes one never commits by itself and opens no other inside it. */
 export type Transaction = Executor;
@@ -44,7 +46,7 @@ export interface DatabaseOptions {
 export interface Database {
   /** For single statements; each is its own transaction. */
   readonly executor: Executor;
-  readonly pool: Pool;
+  readonly pool: Pick<Pool, 'query' | 'options' | 'on' | 'totalCount' | 'idleCount' | 'waitingCount'>;
   /**
    * Runs `work` in one transaction and commits when it resolves. Nothing that touches the network may happen inside:
    * an open transaction holds locks, and an answer that never comes would hold them for ever. When it rejects, nothing

@@ -33,7 +33,7 @@ const parsers: CustomTypesConfig = {
 
 /** Runs one statement, prepared where its text is short enough to be one of ours. Errors are drizzle's. */
 export async function runPrepared(
-  executor: { readonly $client: Pool | PoolClient },
+  executor: { readonly $client: Pick<Pool | PoolClient, 'query'> },
   query: SQL,
 ): Promise<QueryResult<Record<string, unknown>>> {
   const { sql: text, params } = dialect.sqlToQuery(query);

@@ -6,6 +6,7 @@ import type { ClaimedEffect, CrossCheck, EffectPlan, HeldBack, Outcome, Performe
 import { createEffectEngine, type EffectEngine, REFUSALS_MAX } from './effect-engine';
 import { EffectClaimLostError } from './effect-life';
 import type { EffectStore } from './effect-store';
+import { lockForCorrection, refreezeEffect } from './refreeze';
 
 let database: Database;
 let store: EffectStore;
@@ -525,6 +526,129 @@ test('a refusal for good parks at once, one that may pass waits longer each time
   );
   const last = setup({ sends: [locked] });
   expect(await last.engine.turn(again)).toMatchObject({ kind: 'parked', code: 'SCRIPT_RECORD_LOCKED' });
+});
+
+test('what has run and would not show when asked about is parked at once, never asked about, and takes no other meaning', async () => {
+  const first = planOf();
+  const id = await plan(first);
+  const { engine, books } = setup({
+    sends: [{ kind: 'parked', code: 'SCRIPT_ROW_MISSING', message: 'its row is missing' }],
+    checks: [{ kind: 'not-there' }],
+  });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+  await makeDue(id);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+  expect([books.sent.length, books.asked]).toEqual([1, 0]);
+  expect(await row(id)).toMatchObject({ state: 'parked', claimed_by: null, refusals: 0, unknown_since: null });
+  expect(await attempts(id)).toMatchObject([{ purpose: 'send', stage: 'answered', verdict: 'parked' }]);
+  // It has run: another invoice under the same key would be a second one.
+  await database.transaction(async (tx) => {
+    expect(await lockForCorrection(tx, first.key)).toMatchObject({ id, mayHaveRun: true });
+    const other = { ...first, body: 'other bytes', replaces: { attempts: 1, what: 'invoice 1' } };
+    expect(await refreezeEffect(tx, other)).toBeUndefined();
+  });
+});
+
+const ROW_MISSING: Outcome = { kind: 'parked', code: 'SCRIPT_ROW_MISSING', message: 'its row is missing' };
+
+/** Sends it, is taken for dead meanwhile, and then hears that something has run. `meanwhile`: the effect is unknown and due. */
+async function hearLate(id: string, meanwhile: () => Promise<unknown>): Promise<unknown> {
+  const slowId = await anotherWorker();
+  const slow = createEffectEngine({
+    store,
+    worker: slowId,
+    closedBecause: async () => undefined,
+    performers: [
+      {
+        kind: 'test',
+        scopes: () => ['peer'],
+        recheck: async () => ({ kind: 'fine' }),
+        crossCheck: async () => ({ kind: 'not-there' }),
+        prepare: async () => ({
+          kind: 'ready',
+          sessionId: 's',
+          send: async () => {
+            await makeDead(slowId);
+            expect(await store.recoverDead(worker.id)).toMatchObject({ unknown: 1 });
+            await makeDue(id);
+            await meanwhile();
+            return ROW_MISSING;
+          },
+          release: async () => undefined,
+        }),
+      },
+    ],
+  });
+  return slow.turn(id);
+}
+
+test('a word that something has run and would not show parks it also when the claim was lost and another one asks about it', async () => {
+  const id = await plan();
+  const wait: CrossCheck = { kind: 'wait', afterMs: 0, code: 'SCRIPT_STILL_RUNNING', message: 'busy' };
+  const asker = setup({ checks: [wait, { kind: 'not-there' }] });
+  await hearLate(id, async () => expect(await asker.engine.turn(id)).toMatchObject({ kind: 'waiting' }));
+  await makeDue(id);
+  expect(await asker.engine.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+  expect(asker.books.sent).toEqual([]);
+});
+
+test('a word that something has run and would not show outlives a statement that fails', async () => {
+  const id = await plan();
+  let failed = false;
+  const flaky: EffectStore = {
+    ...store,
+    park: (...given) => {
+      if (failed) return store.park(...given);
+      failed = true;
+      return Promise.reject(new Error('Connection terminated unexpectedly'));
+    },
+  };
+  const { engine, books } = setup({ sends: [ROW_MISSING], checks: [{ kind: 'not-there' }] }, flaky);
+  expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+  expect(await row(id)).toMatchObject({ state: 'parked', reason_code: 'SCRIPT_ROW_MISSING', claimed_by: null });
+  expect([books.sent.length, books.asked]).toEqual([1, 0]);
+});
+
+test('a word that something has run is kept also when another look has parked it meanwhile', async () => {
+  const id = await plan();
+  const { engine } = setup({ checks: [{ kind: 'park', code: 'SENTINEL_MISSING', message: 'hidden' }] });
+  const ending = await hearLate(id, async () =>
+    expect(await engine.turn(id)).toMatchObject({ kind: 'parked', code: 'SENTINEL_MISSING' }),
+  );
+  expect(ending).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+  expect(await row(id)).toMatchObject({ state: 'parked', reason_code: 'SCRIPT_ROW_MISSING' });
+});
+
+test('a word that something has run is told as parked when the answer to its writing was lost', async () => {
+  const id = await plan();
+  let failed = false;
+  const flaky: EffectStore = {
+    ...store,
+    park: async (...given) => {
+      const written = await store.park(...given);
+      if (failed) return written;
+      failed = true;
+      throw new Error('Connection terminated unexpectedly');
+    },
+  };
+  expect(await setup({ sends: [ROW_MISSING] }, flaky).engine.turn(id)).toMatchObject({ kind: 'parked' });
+});
+
+test('what was heard to end is not waited for when it is asked about', async () => {
+  const heard: boolean[] = [];
+  const id = await plan();
+  const { engine } = setup({ sends: [{ ...UNHEARD, code: 'SCRIPT_ERROR_401', answered: true }] });
+  expect(await engine.turn(id)).toMatchObject({ kind: 'unknown' });
+  expect(await attempts(id)).toMatchObject([{ stage: 'answered', verdict: 'unknown' }]);
+  const other = await plan();
+  await setup({ sends: [UNHEARD] }).engine.turn(other);
+  for (const one of [id, other]) {
+    await makeDue(one);
+    const claimed = await store.claim(one, worker.id);
+    if (claimed.kind !== 'claimed') throw new Error('not claimed');
+    heard.push(claimed.effect.lastAnswered);
+  }
+  expect(heard).toEqual([true, false]);
 });
 
 test("a parked effect runs again only by a person's word, and asks first when told to", async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from './backoff';
 import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from './effect';
 import { EffectClaimLostError, EffectLaneBusyError, type EndedAttempt } from './effect-life';
@@ -14,6 +15,10 @@ const LANE_BUSY_MS = 2_000;
 
 /** Sendings lost one after the other and proved not there: from here on the next one waits, longer each time. */
 const LOST_MANY = 3;
+
+/** For a word that nobody else will ever hear: as long as a failover of PostgreSQL takes. */
+const INSIST_TRIES = 30;
+const INSIST_EVERY_MS = 1_000;
 
 /** How one turn with an effect ended, for the job, the log and the metrics. */
 export type TurnEnding =
@@ -55,6 +60,18 @@ const NOT_SHOWN: HeldBack = {
   code: BEFORE_GO_LIVE,
   message: 'The money is from before the bridge went live, and nothing shows that it was handled then',
 };
+
+/** Tries a write until PostgreSQL has taken it or refused it, or `INSIST_TRIES` have failed; then it throws the last error. */
+async function insisting(write: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      if (tries >= INSIST_TRIES) throw error;
+      await delay(INSIST_EVERY_MS);
+    }
+  }
+}
 
 const CLAIM_LOST: TurnEnding = { kind: 'nothing', because: 'the claim was lost' };
 
@@ -124,9 +141,23 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     }
     const { code, message } = outcome;
     if (outcome.kind === 'unknown') {
-      const record = { stage: 'unheard', code, verdict: 'unknown', detail: message } as const;
+      const record = {
+        stage: outcome.answered === true ? 'answered' : 'unheard',
+        code,
+        verdict: 'unknown',
+        detail: message,
+      } as const;
       if (!(await store.settleUnknown(effect, { code, message }, { attemptId, record }))) return CLAIM_LOST;
       return { kind: 'unknown', code, message, afterMs: 1_000, effect };
+    }
+    if (outcome.kind === 'parked') {
+      // Not "refused": nobody may take it for surely undone, and send it under another meaning.
+      const record = { stage: 'answered', code, verdict: 'parked', detail: message } as const;
+      const written = async (): Promise<boolean> =>
+        (await store.park(effect, { code, message }, { attemptId, record })) ||
+        (await store.parkLate(effect.id, sending, { code, message }));
+      // Forgotten, it would be asked about and sent again.
+      return (await insisting(written)) ? { kind: 'parked', code, message, effect } : CLAIM_LOST;
     }
     const costs = outcome.costs ?? true;
     const record = { stage: 'refused', code, verdict: 'refused', detail: message } as const;

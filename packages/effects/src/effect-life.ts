@@ -89,6 +89,11 @@ export interface EffectLife {
    * that nobody has in hand, if the word is about its last sending. True when it did.
    */
   settleLate(id: string, sending: number, done: { verified: boolean; result: unknown }): Promise<boolean>;
+  /**
+   * "It has run, and asking would not show it", come after the claim was lost: parks it unless it was sent again or settled. Of one
+   * that is parked already this is the reason from now on: another one might let a person have it asked about and sent again.
+   */
+  parkLate(id: string, sending: number, parked: { code: string; message: string }): Promise<boolean>;
   settleRefused(
     claim: Claim,
     refused: { code: string; message: string; afterMs: number; costs: boolean },
@@ -135,6 +140,7 @@ interface ClaimedRow {
   since_planned_ms: number;
   unknown_since_ms: number | null;
   last_session_id: string | null;
+  last_answered: boolean | null;
   claim_no: string;
 }
 
@@ -214,7 +220,8 @@ export function createEffectLife(database: Database): EffectLife {
               (extract(epoch from clock_timestamp() - last_sent_at) * 1000)::float8 as since_sent_ms,
               (extract(epoch from clock_timestamp() - planned_at) * 1000)::float8 as since_planned_ms,
               (extract(epoch from clock_timestamp() - unknown_since) * 1000)::float8 as unknown_since_ms,
-              (select a.session_id from effects.attempts a where a.effect_id = e.id and a.purpose = 'send' order by a.id desc limit 1) as last_session_id`,
+              (select a.session_id from effects.attempts a where a.effect_id = e.id and a.purpose = 'send' order by a.id desc limit 1) as last_session_id,
+              (select a.stage = 'answered' from effects.attempts a where a.effect_id = e.id and a.purpose = 'send' order by a.id desc limit 1) as last_answered`,
       );
       if (row === undefined) return whyNotClaimed(id);
       return {
@@ -241,6 +248,7 @@ export function createEffectLife(database: Database): EffectLife {
           sincePlannedMs: row.since_planned_ms,
           unknownSinceMs: row.unknown_since_ms,
           lastSessionId: row.last_session_id,
+          lastAnswered: row.last_answered ?? false,
           worker,
           claimNo: row.claim_no,
         },
@@ -297,6 +305,12 @@ export function createEffectLife(database: Database): EffectLife {
         sql`update effects.effects set state = 'done', unknown_since = null, reason_code = null, reason = null,
               verified = ${verified}, result = ${storableJson(result)}::jsonb, settled_at = clock_timestamp(), refusals = 0
             where id = ${id} and attempts = ${sending} and state in ('unknown', 'parked') and claimed_by is null`,
+      ),
+
+    parkLate: (id, sending, { code, message }) =>
+      one(
+        sql`update effects.effects set state = 'parked', claimed_by = null, unknown_since = null, reason_code = ${code}, reason = ${message}
+            where id = ${id} and attempts = ${sending} and state in ('planned', 'sending', 'unknown', 'parked')`,
       ),
 
     settleRefused: (claim, { code, message, afterMs, costs }, attempt) =>

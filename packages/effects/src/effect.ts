@@ -82,6 +82,8 @@ export interface ClaimedEffect {
   unknownSinceMs: number | null;
   /** The FileMaker session that carried the last sending. */
   lastSessionId: string | null;
+  /** The last sending was answered: whatever it did is over. */
+  lastAnswered: boolean;
   /** Whose claim it is, and its number: both, since a number may come again after a crash of PostgreSQL. */
   worker: string;
   claimNo: string;
@@ -92,8 +94,10 @@ export type Outcome =
   | { kind: 'done'; verified: boolean; result: unknown }
   /** The peer said no and surely did nothing. `again`: the same bytes may be sent after `afterMs`. */
   | { kind: 'refused'; code: string; message: string; again: boolean; afterMs?: number; costs?: boolean }
-  /** Sent and unheard: ask before anything else. */
-  | { kind: 'unknown'; code: string; message: string };
+  /** Sent, and not known what it did: ask before anything else. `answered`: it was heard to end. */
+  | { kind: 'unknown'; code: string; message: string; answered?: boolean }
+  /** It has run, in whole or in part, and asking would not show it: only a person can tell. */
+  | { kind: 'parked'; code: string; message: string };
 
 /** What asking the peer told about an effect that may or may not have happened. */
 export type CrossCheck =

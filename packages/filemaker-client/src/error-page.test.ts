@@ -24,6 +24,7 @@ const places = [
 const otherWords = new Set([
   'BAD_PARAM', // the kit's, turned into SCRIPT_BAD_PARAMETER
   'KEY_CONFLICT', // the kit's, turned into SCRIPT_KEY_CONFLICT
+  'LOG_ROW_MISSING', // the kit's, turned into SCRIPT_ROW_MISSING
   'TRANSACTION_ROLLED_BACK',
   'EFFECT_CLAIM_LOST',
   'EVENT_CLAIM_LOST',

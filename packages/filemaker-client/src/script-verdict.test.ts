@@ -77,6 +77,16 @@ describe('a kit script', () => {
     expect(kit(result)).toMatchObject({ verdict: 'unknown', resend: 'check', code: ours });
   });
 
+  test.each([true, false, undefined])(
+    "whose work is kept without its row in the log, ran %p, is a person's: to ask would prove the opposite",
+    (ran) => {
+      const judged = kit({ v: 1, ok: false, code: 'LOG_ROW_MISSING', key: KEY, ran }, '105');
+      expect(judged).toMatchObject({ verdict: 'unlogged', resend: 'no', code: 'SCRIPT_ROW_MISSING' });
+      expect(judged.scriptCode).toBeUndefined();
+      expect(kit({ ok: false, code: 'LOG_ROW_MISSING', key: 'another', ran })).toMatchObject({ verdict: 'unknown' });
+    },
+  );
+
   test('is never done, refused or repeated on a result that does not carry the key', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom('0', '301', '5000'), (result, scriptError) => {

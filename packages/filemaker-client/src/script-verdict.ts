@@ -11,8 +11,9 @@ export type ScriptContract = 'kit' | 'plain';
  * - `refused`: the script says it did nothing; `resend` says whether again helps.
  * - `unverified`: a plain script ended without an error. Only a probe of the company's own fields can prove more.
  * - `unknown`: it may have run, in whole or in part. Ask before anything else.
+ * - `unlogged`: it has run, in whole or in part, and its log does not show it. To ask would prove the opposite.
  */
-export type ScriptVerdictKind = 'done' | 'duplicate' | 'refused' | 'unverified' | 'unknown';
+export type ScriptVerdictKind = 'done' | 'duplicate' | 'refused' | 'unverified' | 'unknown' | 'unlogged';
 
 /** Our own names for how a script ended. Stable. */
 export type ScriptVerdictCode =
@@ -28,6 +29,7 @@ export type ScriptVerdictCode =
   | 'SCRIPT_REFUSED'
   | 'SCRIPT_ERROR'
   | 'SCRIPT_PARTLY_RUN'
+  | 'SCRIPT_ROW_MISSING'
   | 'SCRIPT_NO_RESULT'
   | 'SCRIPT_RESULT_UNREADABLE'
   | 'SCRIPT_OTHER_KEY';
@@ -134,6 +136,11 @@ function judgeKit(answer: ScriptAnswer, key: string): ScriptVerdict {
   if (!sameKey && !keyUnreadable)
     return unknown('SCRIPT_OTHER_KEY', 'the result names another key than the one sent', rest);
   if (result.ok) return judgeKitSuccess(result, answer.scriptError);
+  if (scriptCode === 'LOG_ROW_MISSING') {
+    // Without the script's own code: what was parked for this bears one name.
+    const message = 'the script has changed something, and its log has no row that says so';
+    return { verdict: 'unlogged', resend: 'no', code: 'SCRIPT_ROW_MISSING', message, result };
+  }
   if (result.ran !== false)
     return unknown('SCRIPT_PARTLY_RUN', 'the script failed and does not say that it changed nothing', rest);
   return judgeKitRefusal(scriptCode, rest);

@@ -169,6 +169,15 @@ describe('answers that mislead', () => {
     },
   );
 
+  test('the effect is there without its row in the log, and the kit script says so', async () => {
+    const { caller, token } = await setup();
+    await plan(caller, { kind: 'result', result: 'row-missing', on: ['script'] });
+    const { response } = await caller.script(token, paymentOf('1'));
+    expect(JSON.parse(String(response.scriptResult))).toMatchObject({ ok: false, ran: true, code: 'LOG_ROW_MISSING' });
+    expect(caller.summary().effectsApplied).toBe(1);
+    expect(await caller.rows('log')).toEqual([]);
+  });
+
   test('the proxy gives up with 504 while the script goes on', async () => {
     const { caller, token } = await setup({ proxyReadTimeoutMs: 1_500, holdScripts: 'before-commit' });
     expect((await caller.script(token, paymentOf('1'))).status).toBe(504);

@@ -62,8 +62,15 @@ export const troubleRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('script-error'), ...aim, code }),
   /** The script's transaction fails with this code: a kit script reverts, a plain one stops with it. */
   z.strictObject({ kind: z.literal('commit-error'), ...aim, code }),
-  /** The script does its work; its result is missing, no JSON, or speaks of another key. */
-  z.strictObject({ kind: z.literal('result'), ...aim, result: z.enum(['missing', 'garbage', 'other-key']) }),
+  /**
+   * The script does its work; its result is missing, no JSON, or speaks of another key. `row-missing`: a kit script keeps its
+   * work without a row in the log, and says so.
+   */
+  z.strictObject({
+    kind: z.literal('result'),
+    ...aim,
+    result: z.enum(['missing', 'garbage', 'other-key', 'row-missing']),
+  }),
   /** The session is disconnected while the call runs: answer 112, token void, script per `script`. */
   z.strictObject({ kind: z.literal('kill'), ...aim, script: z.enum(['survives', 'cut']).default('survives') }),
 ]);

@@ -15,7 +15,7 @@ export { freePort } from './free-port';
 export { type EnsureRedisOptions, ensureRedisServer, type RedisServer } from './redis-server';
 export { type BridgeCommandOptions, type EndedCommand, runBridge } from './run-bridge';
 export { ServiceError, type ServiceErrorCode } from './service-error';
-export type { FileMakerBooks, FileMakerSummary, StripeBooks } from './simulator-books';
+export { type FileMakerBooks, type FileMakerSummary, repeatedRuns, type StripeBooks } from './simulator-books';
 export { type PostgresOptions, type PostgresService, startPostgres, type TestDatabase } from './start-postgres';
 export { type ProcessOptions, type RunningProcess, startProcess } from './start-process';
 export { type RedisOptions, type RedisService, startRedis } from './start-redis';

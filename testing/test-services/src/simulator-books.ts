@@ -11,8 +11,26 @@ export interface FileMakerBooks {
     effectApplied: boolean;
     startedAt: string;
     finishedAt: string | null;
+    /** The script's own result, as text; null while it runs and when it was cut. */
+    result: string | null;
     answer: string;
   }[];
+}
+
+/**
+ * Runs of a script that FileMaker had finished before under the same key. The kit makes such a run harmless, so the books
+ * stay right; all the same the bridge has sent what it should have known to have happened.
+ */
+export const repeatedRuns = ({ runs }: Pick<FileMakerBooks, 'runs'>): FileMakerBooks['runs'] =>
+  runs.filter(({ result }) => result !== null && isRepeat(result));
+
+function isRepeat(result: string): boolean {
+  try {
+    return (JSON.parse(result) as { duplicate?: unknown } | null)?.duplicate === true;
+  } catch {
+    // A plain script's result is any text.
+    return false;
+  }
 }
 
 /** What is compared of the FileMaker simulator's books. */

@@ -15,8 +15,10 @@ export interface AskFileMakerOptions {
   worker: string;
   /** The key of the row that must be found beside every other: if it is not, "not found" proves nothing. */
   sentinelKey: string;
-  /** After so long no script can run any more. */
+  /** So long after a sending was written down no script of it can run any more. */
   scriptMaxMs: number;
+  /** Longest a call can take. */
+  callMaxMs: number;
   leaseWaitMs: number;
 }
 
@@ -47,10 +49,10 @@ function readResult(record: FoundRecord, field: string): unknown {
 export function createAskFileMaker(
   options: AskFileMakerOptions,
 ): (effect: ClaimedEffect, target: ScriptTarget) => Promise<CrossCheck> {
-  const { client, pool, gates, worker, sentinelKey, scriptMaxMs } = options;
+  const { client, pool, gates, worker, sentinelKey, scriptMaxMs, callMaxMs } = options;
   const find = createBatchedFind(options);
-  /** By layout, on this machine's monotonic clock. */
-  const plantedAt = new Map<string, number>();
+  /** Our rows that were not found afterwards: the first and the last, by layout, on this machine's monotonic clock. */
+  const plantings = new Map<string, { since: number; last: number }>();
 
   async function onceWithSession<T>(
     effect: ClaimedEffect,
@@ -99,13 +101,21 @@ export function createAskFileMaker(
     }
   }
 
+  /** How long the sending can still be running by the clock alone; 0: it is over. */
+  function canRunForMs({ sinceSentMs, attempts, lastAnswered }: ClaimedEffect, { transport }: ScriptTarget): number {
+    if (sinceSentMs === null || lastAnswered) return 0;
+    // A hand-off that is sent again looks for its record first, and only then begins its script.
+    const beginsWithinMs = transport === 'handoff' && attempts > 1 ? callMaxMs : 0;
+    return Math.max(0, Math.ceil(scriptMaxMs + beginsWithinMs - sinceSentMs));
+  }
+
   /** Whether the sending can still be running: only then "not found" may turn into "found" later. */
-  async function stillRunning(effect: ClaimedEffect): Promise<CrossCheck | undefined> {
-    if (mustBeOver(effect)) return undefined;
+  async function stillRunning(effect: ClaimedEffect, target: ScriptTarget): Promise<CrossCheck | undefined> {
+    const leftMs = canRunForMs(effect, target);
+    if (leftMs === 0) return undefined;
     const use = effect.lastSessionId === null ? 'untold' : await askSession(effect.lastSessionId);
     if (use === 'free') return undefined;
-    const left = Math.ceil(scriptMaxMs - (effect.sinceSentMs ?? 0));
-    const afterMs = Math.min(left, lookAgainAfter(effect.unknownSinceMs ?? 0));
+    const afterMs = Math.min(leftMs, lookAgainAfter(effect.unknownSinceMs ?? 0));
     return use === 'busy'
       ? {
           kind: 'wait',
@@ -122,56 +132,65 @@ export function createAskFileMaker(
         };
   }
 
-  const mustBeOver = ({ sinceSentMs }: ClaimedEffect): boolean => sinceSentMs === null || sinceSentMs >= scriptMaxMs;
-
   /**
    * Looks, and where nothing shows makes sure that the sending is over and looks once more: a script that ended between
    * the first look and the session's word would have left its row by then. The session is asked in the middle and not
    * before, since finds can be put together and questions to sessions cannot: of what has run nobody asks its session.
+   * `over`: nothing ran any more when this look was taken. Before, `showing` tells only of what has surely ended: all else
+   * would free the lane beside a script that is still at work.
    */
   async function lookTwice(
     effect: ClaimedEffect,
+    target: ScriptTarget,
     question: FindQuestion,
-    showing: (told: FindTold) => CrossCheck | undefined,
+    showing: (told: FindTold, over: boolean) => CrossCheck | undefined,
     absent: (told: FindTold) => Promise<CrossCheck>,
   ): Promise<CrossCheck> {
     const looked = await find(question);
     if (looked.kind !== 'asked') return looked.held;
-    const shown = showing(looked.value);
+    const over = canRunForMs(effect, target) === 0;
+    const shown = showing(looked.value, over);
     if (shown !== undefined) return shown;
-    // With the first look after that time, it was taken when nothing ran any more.
-    if (mustBeOver(effect)) return absent(looked.value);
-    const running = await stillRunning(effect);
+    if (over) return absent(looked.value);
+    const running = await stillRunning(effect, target);
     if (running !== undefined) return running;
     const again = await find(question);
     if (again.kind !== 'asked') return again.held;
-    return showing(again.value) ?? absent(again.value);
+    return showing(again.value, true) ?? absent(again.value);
   }
 
-  function askLog(effect: ClaimedEffect, script: string, log: NonNullable<ScriptTarget['log']>): Promise<CrossCheck> {
+  function askLog(
+    effect: ClaimedEffect,
+    target: ScriptTarget,
+    log: NonNullable<ScriptTarget['log']>,
+  ): Promise<CrossCheck> {
+    const { script } = target;
     const { layout, keyField: field } = log;
     const question = { layout, field, value: effect.key, sentinel: sentinelKey, script, waitedMs: hasWaitedMs(effect) };
     return lookTwice(
       effect,
+      target,
       question,
-      ({ rows, cutShort }) => {
+      ({ rows, cutShort }, over) => {
         const [row] = rows;
         if (rows.length > 1 || cutShort) {
-          return {
+          const contradicts: CrossCheck = {
             kind: 'park',
             code: 'LOG_CONTRADICTS',
             message: `FileMaker's log holds ${rows.length} rows for one key`,
           };
+          return over ? contradicts : undefined;
         }
         if (row === undefined) return undefined;
         const state = String(row.fieldData[log.stateField] ?? '');
-        return state === 'done'
-          ? { kind: 'there', result: readResult(row, log.resultField) }
-          : {
-              kind: 'park',
-              code: 'LOG_NOT_DONE',
-              message: `FileMaker's log has the key in state ${codeWord(state) ?? 'that is no code'}; the script began and did not finish`,
-            };
+        if (state === 'done') return { kind: 'there', result: readResult(row, log.resultField) };
+        const notDone: CrossCheck = {
+          kind: 'park',
+          code: 'LOG_NOT_DONE',
+          message: `FileMaker's log has the key in state ${codeWord(state) ?? 'that is no code'}; the script began and did not finish`,
+        };
+        // A script without transactions shows such a row while it is at work.
+        return over ? notDone : undefined;
       },
       async ({ sentinelFound }) => (sentinelFound ? { kind: 'not-there' } : sentinelMissing(effect, log, script)),
     );
@@ -183,8 +202,11 @@ export function createAskFileMaker(
     script: string,
   ): Promise<CrossCheck> {
     await plantSentinel(effect, log, script);
-    // A log that never shows our row will not begin to: a person has to look at its layout or its privileges.
-    if (hasWaitedMs(effect) > SENTINEL_WAIT_MS) {
+    // A log that does not show a row of ours that stood before this look will not begin to: a person has to look at its
+    // layout or its privileges. The effect alone may be old for another reason, such as an outage.
+    const planted = plantings.get(log.layout);
+    const stood = planted !== undefined && performance.now() - planted.since > PLANT_EVERY_MS;
+    if (stood && hasWaitedMs(effect) > SENTINEL_WAIT_MS) {
       return {
         kind: 'park',
         code: 'SENTINEL_MISSING',
@@ -205,9 +227,12 @@ export function createAskFileMaker(
     log: NonNullable<ScriptTarget['log']>,
     script: string,
   ): Promise<void> {
-    const last = plantedAt.get(log.layout);
-    if (last !== undefined && performance.now() - last < PLANT_EVERY_MS) return;
-    plantedAt.set(log.layout, performance.now());
+    const now = performance.now();
+    const former = plantings.get(log.layout);
+    if (former !== undefined && now - former.last < PLANT_EVERY_MS) return;
+    // While it is missed, looks come every few seconds. After a longer while that row may be gone, and this is another case.
+    const goesOn = former !== undefined && now - former.last < 2 * PLANT_EVERY_MS;
+    plantings.set(log.layout, { since: goesOn ? former.since : now, last: now });
     const planted = await withSession(
       effect,
       (token) =>
@@ -217,23 +242,30 @@ export function createAskFileMaker(
         }),
       script,
     );
-    // Held back before or by the call: the next look may try again. A duplicate is there already, and hidden from us.
-    const duplicate = planted.kind === 'held-back' && planted.error?.code === 'FILEMAKER_DUPLICATE_VALUE';
-    if (planted.kind === 'held-back' && !duplicate) plantedAt.delete(log.layout);
+    if (planted.kind !== 'held-back') return;
+    // A duplicate is there already, and hidden from us; what FileMaker will never take (no right to create) is a person's too.
+    // Held back before the call, or by one that may pass: the next look may try again.
+    const { error } = planted;
+    if (error?.code === 'FILEMAKER_DUPLICATE_VALUE' || error?.resend === 'no') return;
+    if (goesOn) plantings.set(log.layout, former);
+    else plantings.delete(log.layout);
   }
 
   function askProbe(
     effect: ClaimedEffect,
-    script: string,
+    target: ScriptTarget,
     probe: NonNullable<ScriptTarget['probe']>,
   ): Promise<CrossCheck> {
     const { layout, field, value } = probe;
+    const { script } = target;
     const question = { layout, field, value, sentinel: null, script, waitedMs: hasWaitedMs(effect) };
     return lookTwice(
       effect,
+      target,
       question,
-      ({ rows: [row] }) =>
-        row !== undefined && probe.proves
+      ({ rows: [row] }, over) =>
+        // A script may fill the field first and go on working.
+        row !== undefined && probe.proves && over
           ? { kind: 'there', result: { probe: { layout, recordId: row.recordId } } }
           : undefined,
       async ({ rows: [row] }) =>
@@ -253,13 +285,16 @@ export function createAskFileMaker(
 
   return async (effect, target) => {
     if (target.log !== null) {
-      const told = await askLog(effect, target.script, target.log);
+      const told = await askLog(effect, target, target.log);
       // An older handler has left no key of ours in the log; the company's own field may show what it did.
       if (!effect.askOnly || told.kind !== 'not-there' || target.probe?.proves !== true) return told;
-      const shown = await askProbe(effect, target.script, target.probe);
+      const shown = await askProbe(effect, target, target.probe);
       return shown.kind === 'park' ? told : shown;
     }
-    if (target.probe !== null) return askProbe(effect, target.script, target.probe);
+    if (target.probe !== null) return askProbe(effect, target, target.probe);
+    // Parking frees the lane: not beside a script that is still at work.
+    const running = await stillRunning(effect, target);
+    if (running !== undefined) return running;
     return {
       kind: 'park',
       code: 'CANNOT_BE_ASKED',

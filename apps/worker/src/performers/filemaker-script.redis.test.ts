@@ -87,6 +87,24 @@ describe('the kit contract', () => {
     await bench.client.runScript(token, { layout: 'web_invoices', script: SCRIPT, parameter: other });
     expect(await bench.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_KEY_CONFLICT_KEY_CONFLICT' });
   });
+
+  test('work that is kept without its row in the log stands once: it is parked, and nobody asks the log and sends it again', async () => {
+    const bench = await setup();
+    // The log can be asked, and would prove that nothing has run.
+    await bench.control('/databases/Shop/tables/log/records', {
+      fieldData: { idempotency_key: SENTINEL, state: 'sentinel' },
+    });
+    const id = await bench.plan();
+    await bench.trouble({ kind: 'result', on: ['run'], result: 'row-missing' });
+    for (let turns = 0; turns < 3; turns += 1)
+      expect(await bench.turn(id)).toMatchObject({ kind: 'parked', code: 'SCRIPT_ROW_MISSING' });
+    appliedOnce(bench, (await bench.effect(id)).key);
+    expect(bench.simulator.books.runs).toHaveLength(1);
+    expect(await bench.attempts(id)).toEqual([
+      { purpose: 'send', stage: 'answered', code: 'SCRIPT_ROW_MISSING', verdict: 'parked' },
+    ]);
+    expect(await bench.pool.census()).toMatchObject({ idle: 1, leased: 0, quarantined: 0 });
+  });
 });
 
 describe('an answer that was lost', () => {

@@ -23,8 +23,10 @@ export interface FileMakerScriptOptions {
   gates: Gates;
   worker: string;
   sentinelKey: string;
-  /** Counted from when a sending was written down, which may be `TURN_WAIT_MS` before its first byte. */
+  /** Counted from when a sending was written down: with the time that may pass from then to the first byte of its first call. */
   scriptMaxMs: number;
+  /** Longest a call can take. Added where the script is not the first call. */
+  callMaxMs: number;
   /** How long a job waits for a session before it goes back to the queue. */
   leaseWaitMs: number;
   /** Whether the money of a payment is still there, asked when the first sending comes late. */
@@ -35,6 +37,8 @@ export interface FileMakerScriptOptions {
 const HANDOFF_KEY = 'idempotency_key';
 const HANDOFF_PAYLOAD = 'payload';
 const FOUND_MAX = 5;
+/** The script's own end was heard: nothing of it runs any more. */
+const ENDED: ReadonlySet<string> = new Set(['SCRIPT_ERROR', 'SCRIPT_PARTLY_RUN']);
 
 /**
  * Only a person can take the record away: the kit's account may neither change nor delete what it has handed over, and the
@@ -144,7 +148,9 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
       case 'refused':
         return { kind: 'refused', code, message, again: judged.resend === 'yes' };
       case 'unknown':
-        return { kind: 'unknown', code, message };
+        return { kind: 'unknown', code, message, answered: ENDED.has(judged.code) };
+      case 'unlogged':
+        return { kind: 'parked', code, message };
     }
   }
 

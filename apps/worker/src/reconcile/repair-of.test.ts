@@ -24,6 +24,7 @@ const effect = (over: Partial<ClaimedEffect> = {}): ClaimedEffect => ({
   sincePlannedMs: 1,
   unknownSinceMs: null,
   lastSessionId: null,
+  lastAnswered: false,
   worker: 'w',
   claimNo: '1',
   ...over,

@@ -150,6 +150,13 @@ const CASES: readonly Case[] = [
   ['a hand-off record of another key', handoff(payload({ idempotency_key: 'other' })), HANDOFF],
   ['a hand-off record without JSON', handoff('? * Line 1'), HANDOFF],
   ['an invoice that is not there', nothing, payload({ invoice_id: '7' })],
+  ['an invoice number whose wildcard meets another invoice', nothing, payload({ invoice_id: '1863#' })],
+  ['an invoice number whose wildcard meets two', nothing, payload({ invoice_id: '18637*' })],
+  [
+    'an invoice number in another case',
+    (world) => put(world, 'invoices', { invoice_id: 'A1' }),
+    payload({ invoice_id: 'a1' }),
+  ],
   ['an invoice that somebody holds', (world) => hold(world, 'invoices'), payload()],
   ['a row that was only started', (world) => put(world, 'log', logRow('started', { payload_hash: HASH })), payload()],
   ['a row that failed', (world) => put(world, 'log', logRow('failed', { payload_hash: HASH })), payload()],
@@ -252,6 +259,41 @@ describe.each(Object.keys(VARIANTS) as Variant[])('the listing %s', (variant) =>
   });
 });
 
+/** What FileMaker reads as something else than itself in a find. */
+const OPERATORS = ['@', '#', '*', '"', '<', '>', '=', '!', '?', '~', '//', '...', '\\'];
+
+test.each(Object.keys(VARIANTS) as Variant[])(
+  "%s: an invoice number with one of FileMaker's find operators in it pays no other invoice",
+  (variant) => {
+    for (const operator of OPERATORS)
+      for (const number of [`${operator}8637`, `1863${operator}`, `18${operator}37`, `${operator}18637`, operator]) {
+        const world = shop(variant);
+        const before = left(world);
+        expect([number, byListing(world, variant, payload({ invoice_id: number }))]).toMatchObject([
+          number,
+          { ok: false, ran: false, code: 101 },
+        ]);
+        expect([number, left(world)]).toEqual([number, before]);
+      }
+  },
+);
+
+test.each(['L2*', '#', 'L299@', 'l2999', '@'])(
+  'an article that is no more than a pattern of others, %s, takes nothing from their stock: the payment waits for a person',
+  async (code) => {
+    const [ours, theirs] = [shop('with transactions'), shop('with transactions')];
+    for (const world of [ours, theirs]) put(world, 'stock', { code: '7', on_hand: '10' });
+    for (const world of [ours, theirs]) put(world, 'stock', { code: '8', on_hand: '10' });
+    const before = left(ours);
+    const parameter = payload({ items: [{ code, quantity: '1' }] });
+    const said = byListing(ours, 'with transactions', parameter);
+    expect(said).toMatchObject({ ok: false, ran: false, code: 'STOCK_UNCLEAR' });
+    expect(said).toEqual(await bySimulator(theirs, parameter));
+    expect(left(ours)).toEqual(before);
+    expect(left(theirs)).toEqual(before);
+  },
+);
+
 describe('the transaction of the listing', () => {
   const variant: Variant = 'with transactions';
 
@@ -314,6 +356,101 @@ describe('the transaction of the listing', () => {
       key: KEY,
     });
     expect(left(world)).toEqual(before);
+  });
+});
+
+describe('the row of the log', () => {
+  const EARLIER = 'invoice-paid:cs_earlier';
+  /** Steps that must go well for a row; each is refused once, and everything that comes after it goes on. */
+  const LOSSES: readonly (readonly [string, (step: ListedStep) => string | undefined])[] = [
+    ['its layout was renamed', (step) => (step.layout === 'bridge_log' ? '105' : undefined)],
+    ['no record can be made', (step) => (step.name === 'New Record/Request' ? '112' : undefined)],
+    ['its key cannot be set', (step) => (isSet(step, 'idempotency_key') ? '102' : undefined)],
+  ];
+  const isSet = (step: ListedStep, field: string): boolean => step.name === 'Set Field' && step.field === field;
+  const withEarlierRow = (variant: Variant): World => {
+    const world = shop(variant);
+    put(world, 'log', { idempotency_key: EARLIER, state: 'done', result: '{"ok":true}' });
+    return world;
+  };
+
+  test.each(
+    (Object.keys(VARIANTS) as Variant[]).flatMap((variant) =>
+      LOSSES.map(([what, refused]) => ({ variant, what, refused })),
+    ),
+  )(
+    '$variant: where it cannot be written because $what, nothing else is kept either, and no other row is touched',
+    ({ variant, refused }) => {
+      const world = withEarlierRow(variant);
+      const before = left(world);
+      const refuseStep: ListingPlayerOptions['refuseStep'] = (script, step) =>
+        script === SCRIPT ? refused(step) : undefined;
+      for (let runs = 0; runs < 2; runs += 1)
+        expect(byListing(world, variant, payload(), { refuseStep })).toMatchObject({
+          ok: false,
+          ran: false,
+          code: 5000,
+          key: KEY,
+        });
+      expect(left(world)).toEqual(before);
+      expect(world.locks.list()).toEqual([]);
+      // Mended, the same payment goes through, once.
+      expect(byListing(world, variant, payload())).toMatchObject({ ok: true, duplicate: false });
+      expect([paidOnce(world), stockOnce(world)]).toEqual([true, true]);
+    },
+  );
+
+  test.each([
+    ...LOSSES.map(([what, refused]) => ({ what, refused, commit: undefined })),
+    { what: 'its commit is refused', refused: () => undefined, commit: '509' },
+  ])(
+    'a work script that ended the transaction is never said to have changed nothing: the row cannot be written because $what',
+    ({ refused, commit }) => {
+      const variant: Variant = 'with transactions';
+      const world = withEarlierRow(variant);
+      const { log, stock } = left(world);
+      let ended = false;
+      const answer = byListing(world, variant, payload(), {
+        beforeStep: (script, step, player) => {
+          if (script !== WORK || step.name !== 'Loop' || ended) return;
+          player.endTransaction();
+          ended = true;
+        },
+        refuseStep: (script, step) => (ended && script === SCRIPT ? refused(step) : undefined),
+        refuseCommit: () => (ended ? commit : undefined),
+      });
+      expect(answer).toMatchObject({ ok: false, ran: true, code: 'LOG_ROW_MISSING', key: KEY, duplicate: false });
+      expect(paidOnce(world)).toBe(true);
+      expect(left(world).log).toEqual(log);
+      expect(left(world).stock?.length).toBe(stock?.length);
+      expect(world.locks.list()).toEqual([]);
+    },
+  );
+
+  test('that is gone although FileMaker reports no trouble is told as missing, and something as changed', () => {
+    const world = shop('with transactions');
+    let asked = 0;
+    const answer = byListing(world, 'with transactions', payload(), {
+      beforeStep: (script, { line }) => {
+        if (script !== 'Bridge - Ask the log' || line !== 1) return;
+        asked += 1;
+        if (asked === 3) world.databases.get('Shop')?.table('log').clear();
+      },
+    });
+    expect([asked, paidOnce(world)]).toEqual([3, true]);
+    expect(answer).toMatchObject({ ok: false, ran: true, code: 'LOG_ROW_MISSING', key: KEY });
+  });
+
+  test('that cannot be read after the work is kept is never answered with "nothing was changed"', () => {
+    const world = shop('with transactions');
+    // A log without the field for the hash: every row looks like one of another payload.
+    const refuseStep: ListingPlayerOptions['refuseStep'] = (_script, step) =>
+      isSet(step, 'payload_hash') ? '102' : undefined;
+    const answer = byListing(world, 'with transactions', payload(), { refuseStep });
+    expect(answer).toMatchObject({ ok: false, ran: true, code: 'KEY_CONFLICT', key: KEY });
+    expect(paidOnce(world)).toBe(true);
+    expect(byListing(world, 'with transactions', payload())).toMatchObject({ ok: false, ran: false });
+    expect(paidOnce(world)).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { DatabaseFile } from '../database-file';
 import { FileMakerError } from '../filemaker-error';
+import { parseCriterion } from '../find-criterion';
 import type { RecordLocks } from '../record-locks';
 import { type Change, commitChanges, type FieldValues, type Table } from '../table';
 import { type CalculationContext, evaluate, type Value } from './calculation';
@@ -20,6 +21,8 @@ export interface ListingPlayerOptions {
   readonly listings: ReadonlyMap<string, readonly ListedStep[]>;
   /** Called before each step; throws to stop everything there, as a killed server does. */
   readonly beforeStep?: (script: string, step: ListedStep, player: ListingPlayer) => void;
+  /** A step that FileMaker refuses with this code; it does nothing. */
+  readonly refuseStep?: (script: string, step: ListedStep) => string | undefined;
   /** A commit that FileMaker refuses with this code, once. */
   readonly refuseCommit?: () => string | undefined;
 }
@@ -27,6 +30,7 @@ export interface ListingPlayerOptions {
 /** Steps that leave Get ( LastError ) as it was (Claris: Pro help, get-lasterror). */
 const KEEP_ERROR = new Set(['#', 'If', 'Else If', 'Else', 'End If', 'Loop', 'Exit Loop If', 'End Loop', 'Exit Script']);
 const STEPS_MAX = 10_000;
+const TODAY = '2026-01-01';
 
 /** The transaction is over before its Commit: the script that opened it goes on behind that step. */
 class TransactionReverted extends Error {
@@ -120,6 +124,8 @@ export class ListingPlayer {
     const next = { at: at + 1 };
     const value = (option: unknown): Value => this.#value(frame, option);
     const truth = (option: unknown): boolean => Number(String(value(option)).replace(/[^0-9.-]/gu, '')) !== 0;
+    const refused = this.#options.refuseStep?.(frame.script, step);
+    if (refused !== undefined) throw new FileMakerError(refused);
     switch (step.name) {
       case '#':
       case 'Allow User Abort':
@@ -246,7 +252,7 @@ export class ListingPlayer {
       case 'RecordID':
         return this.#current ?? '';
       case 'CurrentTimestamp':
-        return '2026-01-01T00:00:00';
+        return `${TODAY}T00:00:00`;
       case 'TransactionOpenState':
         return this.#inTransaction ? 1 : 0;
       default:
@@ -269,22 +275,26 @@ export class ListingPlayer {
     if (layout === undefined) throw new FileMakerError(105);
     if (this.#layout !== undefined)
       this.#places.set(this.#layout.table, { found: this.#found, current: this.#current });
-    const place = this.#places.get(layout.table);
+    // A window that has not shown a table yet begins with all of its records, and the first is the current one.
+    const found = this.#places.get(layout.table)?.found ?? layout.table.all().map(({ recordId }) => recordId);
+    const current = this.#places.has(layout.table) ? this.#places.get(layout.table)?.current : found[0];
     this.#layout = { name, table: layout.table };
-    this.#current = place?.current;
-    this.#found = place?.found ?? [];
+    this.#current = current;
+    this.#found = found;
     this.#criteria = undefined;
   }
 
   #find(): void {
     const { table } = this.#here();
-    const criteria = [...(this.#criteria ?? [])];
+    const criteria = [...(this.#criteria ?? [])].map(([field, wanted]) => {
+      const type = table.fields.get(field)?.type ?? 'text';
+      return { field, meets: parseCriterion(wanted, { type, ignoreCase: true, today: TODAY }) };
+    });
     this.#criteria = undefined;
+    if (criteria.length === 0) throw new FileMakerError(400);
     this.#found = table
       .all()
-      .filter(({ values }) =>
-        criteria.every(([field, wanted]) => `==${values[field] ?? ''}`.toLowerCase() === wanted.toLowerCase()),
-      )
+      .filter(({ values }) => criteria.every(({ field, meets }) => meets(values[field] ?? '', false)))
       .map(({ recordId }) => recordId);
     this.#current = this.#found[0];
     if (this.#found.length === 0) throw new FileMakerError(401);

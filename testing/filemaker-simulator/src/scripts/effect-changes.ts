@@ -37,7 +37,7 @@ export function effectChanges(
       payment_intent_id: text(payload.payment_intent_id),
       receipt_url: text(payload.receipt_url),
       ship_name: text(shipping.name),
-      ship_to: shipping.address === undefined ? '' : JSON.stringify(shipping.address),
+      ship_to: shipping.address === undefined || shipping.address === null ? '' : JSON.stringify(shipping.address),
       paid_at: timestamp,
     }),
     ...stockChanges(payload, database),

@@ -1,5 +1,7 @@
 import { sha256 } from '../books';
+import type { DatabaseFile } from '../database-file';
 import { FileMakerError } from '../filemaker-error';
+import { parseCriterion, wholeFieldText } from '../find-criterion';
 import { isPlainObject } from '../layout-records';
 import type { Change, StoredRecord, Table } from '../table';
 import { type EffectName, effectChanges, invoiceTable, type Payload, parsePayload, text } from './effect-changes';
@@ -29,8 +31,10 @@ interface KitOrder {
 const REVERTED = 5000;
 
 /**
- * What the kit's listings do (filemaker/scripts; a test plays both): the log row and the invoice's changes are one transaction, so a row in the
- * log means that the effect happened, once; a second run finds the row and says so.
+ * Ends as the kit's listings do (filemaker/scripts) in the cases of kit/kit-listing.test.ts, which plays both: the log row and
+ * the invoice's changes are one transaction, so a row in the log means that the effect happened, once; a second run finds the
+ * row and says so. What only the listings have to get right (each step as the last one, a log layout that is gone) is played
+ * with the listings alone.
  */
 export async function runKitScript(context: ScriptContext, effect: EffectName): Promise<ScriptOutcome> {
   const order = readOrder(context);
@@ -70,9 +74,22 @@ async function carryOut(
       started = context.commit([logRow(context, order, log, 'started', startedAt)])[0];
     await context.pause('before-commit');
     const result = done(order, log, started);
+    if (effect === 'paid' && isStockUnclear(order.payload, context.database)) {
+      const word = {
+        ...refusal(order.key, started === undefined ? 'STOCK_UNCLEAR' : REVERTED),
+        invoice: order.invoiceId,
+      };
+      return ending(context, started === undefined ? word : { ...word, ran: true, logId: started.recordId }, '0');
+    }
     const fresh = invoiceTable(context.database).get(invoice.recordId) ?? invoice;
     const effects = effectChanges(effect, order.payload, fresh, context.database, context.timestamp());
     const row = finishedRow(context, order, log, result, startedAt, started);
+    if (context.losesItsRow) {
+      context.commit(effects);
+      context.books.effectApplied(context.run);
+      const answer = { ...refusal(order.key, 'LOG_ROW_MISSING'), ran: true, invoice: order.invoiceId };
+      return ending(context, answer, '3');
+    }
     if (started === undefined) {
       context.commit([row, ...effects]);
       context.books.effectApplied(context.run);
@@ -148,9 +165,33 @@ function storedResult(row: StoredRecord, order: KitOrder): KitResult {
 
 function findInvoice(context: ScriptContext, invoiceId: string): StoredRecord | undefined {
   const invoices = invoiceTable(context.database);
-  const found = invoices.withExactly('invoice_id', invoiceId)[0];
-  if (found !== undefined || context.settings.missingInvoice === 'refuse') return found;
+  const found = foundWhole(invoices, 'invoice_id', invoiceId);
+  // A find operator in the number, or another case of letters, may have met others: only the very one will do.
+  if (found.length > 0) return found.length === 1 && found[0]?.values.invoice_id === invoiceId ? found[0] : undefined;
+  if (context.settings.missingInvoice === 'refuse') return undefined;
   return context.commit([{ kind: 'create', table: invoices, values: { invoice_id: invoiceId, status: 'open' } }])[0];
+}
+
+/** Whose stock a line of the cart takes cannot be told: its code meets two records, or another one's. */
+function isStockUnclear(payload: Payload, database: DatabaseFile): boolean {
+  const stock = database.tables.get('stock');
+  if (stock === undefined || !Array.isArray(payload.items)) return false;
+  return (payload.items as unknown[]).some((item) => {
+    const code = isPlainObject(item) ? text(item.code) : '';
+    const found = code === '' ? [] : foundWhole(stock, 'code', code);
+    return found.length > 1 || (found.length === 1 && found[0]?.values.code !== code);
+  });
+}
+
+/** What a script finds with `==` and this text, which FileMaker reads in its find language. */
+function foundWhole(table: Table, field: string, wanted: string): StoredRecord[] {
+  const criterion = `==${wanted}`;
+  const context = { type: table.fields.get(field)?.type ?? 'text', ignoreCase: true, today: '' };
+  const plain = wholeFieldText(criterion, context);
+  const indexed = plain === undefined ? undefined : table.withFolded(field, plain);
+  if (indexed !== undefined) return indexed;
+  const meets = parseCriterion(criterion, context);
+  return table.all().filter(({ values }) => meets(values[field] ?? '', false));
 }
 
 function logRow(context: ScriptContext, order: KitOrder, log: Table, state: string, startedAt: string): Change {

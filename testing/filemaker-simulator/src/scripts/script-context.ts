@@ -82,6 +82,12 @@ export class ScriptContext {
     if (this.#parts.cut.aborted) throw new ScriptCut(String(this.#parts.cut.reason));
   }
 
+  /** A step of the work commits it and ends the transaction, and the row of the log cannot be written after that. */
+  get losesItsRow(): boolean {
+    const { trouble } = this.#parts;
+    return trouble?.kind === 'result' && trouble.result === 'row-missing';
+  }
+
   /** Open Record/Request: throws 301 when somebody else holds the record. */
   lock(table: Table, recordId: string): void {
     if (!this.#parts.locks.take(table, recordId, this.#parts.lockOwner)) throw new FileMakerError(301);

@@ -129,7 +129,8 @@ export class ScriptRunner {
 }
 
 function altered(outcome: ScriptOutcome, trouble: Trouble | undefined): ScriptOutcome {
-  if (trouble?.kind !== 'result') return outcome;
+  // A script that leaves no row says so itself.
+  if (trouble?.kind !== 'result' || trouble.result === 'row-missing') return outcome;
   if (trouble.result === 'missing') return { scriptError: outcome.scriptError };
   if (trouble.result === 'garbage') return { ...outcome, scriptResult: '? * line 1, column 1' };
   const answer = parsePayload(outcome.scriptResult ?? '{}') ?? {};

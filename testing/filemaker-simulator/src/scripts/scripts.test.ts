@@ -65,6 +65,16 @@ describe('a kit script', () => {
     });
   });
 
+  test.each([
+    ['none', {}, ''],
+    ['no address', { address: null }, ''],
+    ['an address', { address: { city: 'Graz' } }, '{"city":"Graz"}'],
+  ])('shipping with %s is kept as it is, and no word stands for nothing', async (_what, shipping, kept) => {
+    const { caller, token } = await setup();
+    await caller.script(token, paymentOf('18637', KEY, { shipping }));
+    expect((await caller.rows('invoices'))[0]?.fields.ship_to).toBe(kept);
+  });
+
   test('a second run with the same bytes is a duplicate and changes nothing', async () => {
     const { caller, token } = await setup();
     await caller.script(token, paymentOf('18637'));
