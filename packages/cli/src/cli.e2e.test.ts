@@ -403,7 +403,9 @@ describe('on a migrated database', () => {
     }
     expect(await bridge(`events show ${event} --body`)).toMatchObject({ code: 0, out: body, err: '' });
     // What status leads to must not end here: the payment is given its invoice.
-    expect((await bridge(`events show ${event}`)).out).toContain('Next: ./bridge replay cs_2 --invoice … --dry-run');
+    const shown = await bridge(`events show ${event}`);
+    expect(shown.out).toContain('Next: ./bridge replay cs_2 --invoice … --dry-run');
+    expect(shown.out).toContain('What it means: ./bridge runbook ');
     const withBody = eventSchema.parse(JSON.parse((await bridge('events show evt_1 --body --json')).out));
     expect(withBody.body).toEqual({ encoding: 'utf8', text: body });
     await database.executor.execute(sql`update inbox.events set body = '\\xff00'::bytea`);

@@ -1,4 +1,9 @@
-import { CommandError, describeFailure } from './failure';
+import { CommandError, describeFailure, failureText } from './failure';
+import { createOutput } from './output';
+
+/** A terminal of so many columns, or none. */
+const listener = (columns: number | undefined): NodeJS.WriteStream =>
+  ({ isTTY: columns !== undefined, columns }) as NodeJS.WriteStream;
 
 const coded = (message: string, code: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), { code });
@@ -37,4 +42,25 @@ test.each([
   [new CommandError('SCOPE_UNKNOWN', 'which?', 2), 'SCOPE_UNKNOWN', 2],
 ])('%s is %s and exits with %i', (error, code, exitCode) => {
   expect(describeFailure(error)).toMatchObject({ code, exitCode });
+});
+
+test('a table in a failure keeps its columns: the name of the program does not shift its heading', () => {
+  const output = createOutput({ timeZone: 'UTC', stream: listener(undefined) });
+  const table = `Payment  Verdict\ncs_1     parked\nNobody is here to be asked.`;
+  expect(failureText({ message: table }, output)).toBe(`bridge:\n${table}`);
+  expect(failureText({ message: 'There is no replay 999.' }, output)).toBe('bridge: There is no replay 999.');
+  const faults = 'The configuration is faulty:\n  DATABASE_URL  is missing';
+  expect(failureText({ message: faults }, output)).toBe(`bridge: ${faults}`);
+});
+
+test('a long sentence of a failure is folded for a terminal and stays one line elsewhere', () => {
+  const message = 'several words '.repeat(12).trim();
+  const text = (columns: number | undefined): string =>
+    failureText({ message }, createOutput({ timeZone: 'UTC', stream: listener(columns) }));
+  expect(text(undefined)).toBe(`bridge: ${message}`);
+  expect(
+    text(80)
+      .split('\n')
+      .map((line) => line.length <= 80),
+  ).toEqual([true, true, true]);
 });

@@ -1,3 +1,6 @@
+import type { Output } from './output';
+import { fold } from './table';
+
 /** Ends a command with a sentence for people and a stable code for machines. */
 export class CommandError extends Error {
   constructor(
@@ -14,6 +17,11 @@ export interface Failure {
   code: string;
   message: string;
   exitCode: number;
+}
+
+/** For standard error. A table begins below the name, which would shift its first row. */
+export function failureText({ message }: Pick<Failure, 'message'>, { sentenceWidth }: Output): string {
+  return fold(`bridge:${/^\S.*\S {2}.*\n/.test(message) ? '\n' : ' '}${message}`, sentenceWidth);
 }
 
 const field = (error: unknown, name: string): unknown =>

@@ -222,20 +222,25 @@ async function planted({ settings, env = {}, trouble, yaml, args, before }: Plan
   return { bench, ...found };
 }
 
+/** What the kit's script writes beside key, state and result. */
+const KIT_FIELDS = ['script', 'payload_hash', 'invoice_id', 'started_at', 'finished_at', 'attempt'];
+const KIT_KEY = { name: 'idempotency_key', unique: 'always', required: 'always' };
+const kitLog = (without: readonly string[] = []): object[] =>
+  ['state', 'result', ...KIT_FIELDS].filter((name) => !without.includes(name)).map((name) => ({ name }));
+
 /** The shop's file with other definitions of the kit's tables. */
 async function redefine(
   bench: Bench,
   change: { log?: object[]; handoff?: object[]; logFields?: string[] },
 ): Promise<void> {
   const fields = (names: string[]): object[] => names.map((name) => ({ name }));
-  const unique = { name: 'idempotency_key', unique: 'always', required: 'always' };
   await bench.control(
     '/databases/Shop',
     {
       tables: {
         invoices: fields(['invoice_id']),
-        log: change.log ?? [unique, ...fields(['state', 'result'])],
-        handoff: change.handoff ?? [unique, ...fields(['payload'])],
+        log: change.log ?? [KIT_KEY, ...kitLog()],
+        handoff: change.handoff ?? [KIT_KEY, ...fields(['payload'])],
       },
       layouts: {
         web_invoices: { table: 'invoices' },
@@ -313,27 +318,28 @@ const PLANTS: readonly (readonly [code: string, plant: Plant, besides?: string[]
   ['LOG_LAYOUT_MISSING', { settings: account({ hiddenLayouts: ['stock', 'bridge_log'] }) }],
   ['LOG_FIELD_MISSING', { env: { FILEMAKER_LOG_KEY_FIELD: 'key' } }],
   ['LOG_FIELD_MISSING', { env: { FILEMAKER_LOG_STATE_FIELD: 'status' } }],
-  ['LOG_FIELD_MISSING', { before: (bench) => redefine(bench, { logFields: ['idempotency_key', 'state'] }) }],
+  [
+    'LOG_FIELD_MISSING',
+    { before: (bench) => redefine(bench, { logFields: ['idempotency_key', 'state', ...KIT_FIELDS] }) },
+  ],
+  ['LOG_HASH_MISSING', { before: (bench) => redefine(bench, { log: [KIT_KEY, ...kitLog(['payload_hash'])] }) }],
+  [
+    'LOG_KIT_FIELD_MISSING',
+    { before: (bench) => redefine(bench, { log: [KIT_KEY, ...kitLog(['attempt', 'finished_at'])] }) },
+    ['LOG_KIT_FIELD_MISSING'],
+  ],
   ['LOG_NOT_WRITABLE', { settings: denied('bridge_log', 'create') }],
   [
     'LOG_NOT_WRITABLE',
     {
       before: (bench) =>
         redefine(bench, {
-          log: [
-            { name: 'idempotency_key', unique: 'always', required: 'always' },
-            { name: 'state' },
-            { name: 'result' },
-            { name: 'invoice_id', required: 'always' },
-          ],
+          log: [KIT_KEY, ...kitLog(['invoice_id']), { name: 'invoice_id', required: 'always' }],
         }),
     },
   ],
   ['LOG_NOT_READABLE', { settings: denied('bridge_log', 'view') }],
-  [
-    'LOG_KEY_NOT_UNIQUE',
-    { before: (bench) => redefine(bench, { log: ['idempotency_key', 'state', 'result'].map((name) => ({ name })) }) },
-  ],
+  ['LOG_KEY_NOT_UNIQUE', { before: (bench) => redefine(bench, { log: [{ name: 'idempotency_key' }, ...kitLog()] }) }],
   [
     'LOG_ROWS_EDITABLE',
     {
@@ -381,6 +387,7 @@ const NOTES = new Set([
   'FILEMAKER_PAUSED',
   'LOG_UNSET',
   'LOG_ROWS_EDITABLE',
+  'LOG_KIT_FIELD_MISSING',
   'MORE_LAYOUTS_THAN_NEEDED',
   'MORE_SCRIPTS_THAN_NEEDED',
   'SESSION_USE_UNTOLD',

@@ -10,7 +10,7 @@ export function standingOf(finding: Finding, replayed: ReplayedFinding | undefin
   if (finding.state === 'accepted') return 'accepted';
   if (finding.actedAt !== null) {
     if (replayed?.kind === 'parked') return `replayed, parked: ${replayed.code}`;
-    if (replayed?.kind === 'over') return `replayed, not applied: ${replayed.code}`;
+    if (replayed?.kind === 'over') return `replayed, over: ${replayed.code}`;
     return replayed?.kind === 'done' ? 'replayed, done' : 'being replayed';
   }
   if (finding.beforeStart) return 'older, a person decides';

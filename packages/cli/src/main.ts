@@ -1,9 +1,8 @@
 import { CommanderError } from 'commander';
 import type { CommandResult } from './command-result';
 import { createProgram } from './create-program';
-import { describeFailure } from './failure';
+import { describeFailure, failureText } from './failure';
 import { createOutput } from './output';
-import { wrap } from './table';
 
 /** With --json `up` prints one object a line from its start to its end, also when it does not come to start. */
 const printsLines = (args: readonly string[]): boolean => args.find((word) => !word.startsWith('-')) === 'up';
@@ -39,19 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
       const { code, message } = failure;
       process.stdout.write(`${JSON.stringify({ error: { code, message } }, null, failureSpaces)}\n`);
     }
-    process.stderr.write(`${foldFailure(`bridge: ${failure.message}`)}\n`);
+    process.stderr.write(`${failureText(failure, createOutput({ timeZone: 'UTC', stream: process.stderr }))}\n`);
     return failure.exitCode;
   }
-}
-
-/** Sentences within the width of a terminal; where none listens, a line each. */
-function foldFailure(message: string): string {
-  const { width } = createOutput({ timeZone: 'UTC', stream: process.stderr });
-  if (!process.stderr.isTTY) return message;
-  return message
-    .split('\n')
-    .map((line) => (line.startsWith(' ') ? line : wrap(line, width)))
-    .join('\n');
 }
 
 // `bridge events list | head` closes the pipe early; that is no failure.

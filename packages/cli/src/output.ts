@@ -6,6 +6,8 @@ export type Tone = 'broken' | 'waits' | 'note' | 'fine' | 'quiet' | 'heading' | 
 export interface Output {
   /** Columns that a line of prose may fill. */
   width: number;
+  /** The same for a sentence of its own: where no terminal listens it stays one line, however long. */
+  sentenceWidth: number;
   /** Columns that a table may fill: all of a wide terminal; where no terminal listens, enough to cut nothing short. */
   tableWidth: number;
   /** Local time of the configured zone: 2026-11-22 23:44. */
@@ -40,6 +42,7 @@ export function createOutput(options: { timeZone: string; stream?: NodeJS.WriteS
   const columns = stream.isTTY ? Math.max(WIDTH_MIN, stream.columns) : undefined;
   return {
     width: Math.min(WIDTH_MAX, columns ?? WIDTH_MAX),
+    sentenceWidth: columns === undefined ? Number.POSITIVE_INFINITY : Math.min(WIDTH_MAX, columns),
     tableWidth: columns === undefined ? UNCUT : Math.min(TABLE_WIDTH_MAX, columns),
     timeZone,
     time: (date) => format.format(date),

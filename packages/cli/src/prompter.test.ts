@@ -1,4 +1,4 @@
-import { askYesNo, chooseName, type Prompter } from './prompter';
+import { askYesNo, chooseName, type Prompter, terminalPrompter } from './prompter';
 
 function person(...answers: string[]): Prompter & { said: string[]; left: string[] } {
   const said: string[] = [];
@@ -74,4 +74,24 @@ test.each([
   ['what?', true, false],
 ])('answering %p where %p is the default means %p', async (answer, byDefault, meant) => {
   expect(await askYesNo(person(answer), 'Sure?', byDefault)).toBe(meant);
+});
+
+test('what is said at a terminal is broken between words, and stays as it is where no terminal listens', () => {
+  const { isTTY, columns } = process.stderr;
+  const written: string[] = [];
+  const write = jest.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  const sayTo = (terminal: boolean): void => {
+    Object.assign(process.stderr, { isTTY: terminal, columns: 60 });
+    terminalPrompter.say(`\n  ${'word '.repeat(20).trim()}`);
+  };
+  try {
+    sayTo(true);
+    sayTo(false);
+  } finally {
+    write.mockRestore();
+    Object.assign(process.stderr, { isTTY, columns });
+  }
+  expect(written[0]?.split('\n').every((line) => line.length <= 60)).toBe(true);
+  expect(written[0]?.split(/\s+/).join(' ')).toBe(written[1]?.split(/\s+/).join(' '));
+  expect(written[1]).toBe(`\n  ${'word '.repeat(20).trim()}\n`);
 });

@@ -1,5 +1,7 @@
 import { createInterface } from 'node:readline/promises';
+import { createOutput } from './output';
 import { askHidden } from './read-password';
+import { fold } from './table';
 
 /** A person at a terminal. Everything is said on standard error: standard output is the result's. */
 export interface Prompter {
@@ -9,19 +11,22 @@ export interface Prompter {
   askHidden(question: string): Promise<string>;
 }
 
+const folded = (text: string): string =>
+  fold(text, createOutput({ timeZone: 'UTC', stream: process.stderr }).sentenceWidth);
+
 export const terminalPrompter: Prompter = {
   say: (text) => {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${folded(text)}\n`);
   },
   ask: async (question) => {
     const lines = createInterface({ input: process.stdin, output: process.stderr });
     try {
-      return (await lines.question(question)).trim();
+      return (await lines.question(folded(question))).trim();
     } finally {
       lines.close();
     }
   },
-  askHidden: (question) => askHidden(process.stdin, question),
+  askHidden: (question) => askHidden(process.stdin, folded(question)),
 };
 
 const SHOWN_MOST = 20;

@@ -3,9 +3,10 @@ import { CommandError } from './failure';
 
 export const PASSWORD_LENGTH_MIN = 10;
 
-/** From a terminal: asked twice and not shown. From a pipe: its first line. */
+/** From a terminal: asked twice, the rule said first, and not shown. From a pipe: its first line. */
 export async function readPassword(input: NodeJS.ReadStream = process.stdin): Promise<string> {
-  const password = input.isTTY ? await askHidden(input, 'Password: ') : await readFirstLine(input);
+  const question = `Password (${PASSWORD_LENGTH_MIN} characters or more): `;
+  const password = input.isTTY ? await askHidden(input, question) : await readFirstLine(input);
   if (password.length < PASSWORD_LENGTH_MIN || password.length > PASSWORD_LENGTH_MAX) {
     throw new CommandError(
       'PASSWORD_UNFIT',

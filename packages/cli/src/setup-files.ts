@@ -34,7 +34,7 @@ const parts: readonly Part[] = [
     names: ['FILEMAKER_LOG_LAYOUT'],
   },
   {
-    says: 'Payloads go as records of this layout. Unset: in the address of the script call, where two cart lines fit.',
+    says: 'Payloads go as records of this layout. Unset: in the address of the script call, where most carts of two lines or more do not fit.',
     names: ['FILEMAKER_HANDOFF_LAYOUT'],
   },
   {

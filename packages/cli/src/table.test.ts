@@ -1,8 +1,9 @@
 import type { Output } from './output';
-import { printable, renderTable, wrap } from './table';
+import { fold, foldBehind, printable, renderTable, wrap } from './table';
 
 const plain = (width: number): Output => ({
   width,
+  sentenceWidth: width,
   tableWidth: width,
   timeZone: 'UTC',
   time: (date) => date.toISOString(),
@@ -49,4 +50,20 @@ test('what others wrote cannot steer the terminal', () => {
 
 test('a paragraph breaks between words and keeps every word', () => {
   expect(wrap('one two three four', 9, '  ')).toBe('one two\n  three\n  four');
+});
+
+test('only lines that are too long are broken, each behind its indentation; rows, colours and room to type stay', () => {
+  expect(fold('  one two three four\nshort', 12)).toBe('  one two\n  three\n  four\nshort');
+  expect(fold('which of the two: ', 13)).toBe('which of the\ntwo: ');
+  const kept = ['Id  Heading  Why', '\u001b[31mcoloured already\u001b[39m'];
+  expect(kept.map((line) => fold(line, 10))).toEqual(kept);
+});
+
+test('a sentence behind a coloured word is as wide as the terminal, and one line where none listens', () => {
+  const dress = (_tone: unknown, text: string): string => `<${text}>`;
+  expect(foldBehind('fine', 'Done:', 'one two three four', { ...plain(14), dress })).toBe(
+    '<Done:> one two\nthree four',
+  );
+  const nobody = { ...plain(14), sentenceWidth: Number.POSITIVE_INFINITY };
+  expect(foldBehind('fine', 'Done:', 'one two three four', nobody)).toBe('Done: one two three four');
 });

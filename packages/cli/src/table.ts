@@ -33,13 +33,21 @@ function leastWidth(columns: readonly { full: number; least: number | undefined 
   return cells + GAP.length * (columns.length - 1);
 }
 
-/** Rows in columns within `output.tableWidth`; columns with a `least` give way, the widest first. */
-export function renderTable<Row>(rows: readonly Row[], wanted: readonly Column<Row>[], output: Output): string {
-  const measured = wanted.map((column) => {
+function measure<Row>(rows: readonly Row[], columns: readonly Column<Row>[]) {
+  return columns.map((column) => {
     const cells = rows.map((row) => printable(column.cell(row)));
     const full = Math.max(lengthOf(column.heading), ...cells.map(lengthOf));
     return { column, cells, full, least: column.least };
   });
+}
+
+/** Whether `renderTable` can show all of these columns, none left out. */
+export const fits = <Row>(rows: readonly Row[], columns: readonly Column<Row>[], output: Output): boolean =>
+  leastWidth(measure(rows, columns)) <= output.tableWidth;
+
+/** Rows in columns within `output.tableWidth`; columns with a `least` give way, the widest first. */
+export function renderTable<Row>(rows: readonly Row[], wanted: readonly Column<Row>[], output: Output): string {
+  const measured = measure(rows, wanted);
   while (leastWidth(measured) > output.tableWidth) {
     const first = measured.findIndex(({ column }) => column.optional === true);
     if (first < 0) break;
@@ -92,4 +100,25 @@ export function wrap(text: string, width: number, indent = ''): string {
     } else current = current === '' ? word : `${current} ${word}`;
   }
   return [...lines, current].join('\n');
+}
+
+/**
+ * Breaks the lines that are too long, each behind its own indentation. Rows of a table and what is coloured stay as they
+ * are, and so do blanks at the end: behind a question somebody types.
+ */
+export function fold(text: string, width: number): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      if (lengthOf(line) <= width || /\S {2}/.test(line) || line.includes('\u001b')) return line;
+      const [, indent = '', words = '', end = ''] = /^( *)(.*?)( *)$/su.exec(line) ?? [];
+      return `${indent}${wrap(words, width - indent.length - end.length, indent)}${end}`;
+    })
+    .join('\n');
+}
+
+/** `Done: what was done.`, the first words coloured, in as many lines as the terminal needs. */
+export function foldBehind(tone: Tone, words: string, sentence: string, output: Output): string {
+  const lines = fold(`${words} ${sentence}`, output.sentenceWidth);
+  return `${output.dress(tone, words)}${lines.slice(words.length)}`;
 }

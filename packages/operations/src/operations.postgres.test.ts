@@ -83,6 +83,7 @@ describe("a person's word on a parked effect", () => {
     ['a plain script without a probe', target(), 'CANNOT_BE_ASKED', false],
     ['a log that holds an unfinished row', target({ contract: 'kit', log }), 'LOG_NOT_DONE', false],
     ['a log that contradicts itself', target({ contract: 'kit', log, probe }), 'LOG_CONTRADICTS', false],
+    ['a script that left no row in the log', target({ contract: 'kit', log }), 'SCRIPT_ROW_MISSING', false],
   ])(
     '"again" asks first only where the answer can be "not there": %s',
     async (_name, given, reasonCode, checkFirst) => {
@@ -196,6 +197,7 @@ describe('a retry without a look at the single case', () => {
     ['never sent by us, and asked in vain', target(), 'CANNOT_BE_ASKED', {}, MAY_HAVE_RUN],
     ['an unfinished row in the log', kit, 'LOG_NOT_DONE', { attempts: 1 }, MAY_HAVE_RUN],
     ['two rows in the log', kit, 'LOG_CONTRADICTS', { attempts: 1 }, MAY_HAVE_RUN],
+    ['run without a row in the log', kit, 'SCRIPT_ROW_MISSING', { attempts: 1 }, MAY_HAVE_RUN],
     ['a second payment', kit, 'second-payment', {}, IN_QUESTION],
     ['refunded', kit, 'payment-refunded', {}, IN_QUESTION],
     ['disputed', kit, 'payment-disputed', {}, IN_QUESTION],

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { operatorAtKeyboard, withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { examples, jsonOption, whyOption } from '../options';
+import { foldBehind } from '../table';
 
 function sentence(resolved: Exclude<EffectResolution, Refused>): string {
   switch (resolved.as) {
@@ -28,14 +29,14 @@ async function run(id: string, as: Resolution, why: string): Promise<CommandResu
     return {
       fine: false,
       json: { resolved: false, id, ...told },
-      text: (output) => `${output.dress('waits', 'Not changed.')} ${resolved.reason}`,
+      text: (output) => foldBehind('waits', 'Not changed.', resolved.reason, output),
     };
   }
   const heading = { again: 'Goes on:', done: 'Done:', cancelled: 'Cancelled:' }[as];
   return {
     fine: true,
     json: { resolved: true, ...told },
-    text: (output) => `${output.dress('fine', heading)} ${resolved.title}. ${sentence(resolved)}`,
+    text: (output) => foldBehind('fine', heading, `${resolved.title}. ${sentence(resolved)}`, output),
   };
 }
 

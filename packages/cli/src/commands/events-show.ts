@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { nextForParkedEvent, readEventBody, reasonText, type ShownEvent, showEvent } from '@bridge/operations';
+import {
+  findRunbook,
+  nextForParkedEvent,
+  readEventBody,
+  reasonText,
+  type ShownEvent,
+  showEvent,
+} from '@bridge/operations';
 import type { Command } from 'commander';
 import { renderAudit } from '../audit-table';
 import { withDatabase } from '../command-context';
@@ -19,6 +26,11 @@ function describe({ event, audit }: ShownEvent, output: Output): string {
   const next = event.state === 'parked' ? nextForParkedEvent(event) : null;
   const step =
     next === null || next.startsWith('./bridge events show') ? again : `Next: ${output.dress('command', next)}`;
+  const page = event.state === 'parked' && event.reasonCode !== null ? findRunbook(event.reasonCode) : undefined;
+  const steps = [
+    ...(page === undefined ? [] : [`What it means: ${output.dress('command', `./bridge runbook ${page.name}`)}`]),
+    ...(waits ? [step] : []),
+  ].join('\n');
   return [
     output.dress('heading', printable(event.eventType)),
     '',
@@ -43,7 +55,7 @@ function describe({ event, audit }: ShownEvent, output: Output): string {
       ],
       output,
     ),
-    ...[renderAudit(audit, output), waits ? step : ''].filter((part) => part !== '').flatMap((part) => ['', part]),
+    ...[renderAudit(audit, output), steps].filter((part) => part !== '').flatMap((part) => ['', part]),
     '',
     output.dress('quiet', `Times in ${output.timeZone}.`),
   ].join('\n');

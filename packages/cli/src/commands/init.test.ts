@@ -1,9 +1,11 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { PassThrough } from 'node:stream';
+import { parseEnv, stripVTControlCharacters } from 'node:util';
 import type { FileMakerSeen, StripeSeen } from '@bridge/operations';
 import type { InitPeers } from '../init/answers';
+import { createOutput } from '../output';
 import type { Prompter } from '../prompter';
 import { runInit } from './init';
 
@@ -175,8 +177,10 @@ test('a refused login is asked for again, and never so often that FileMaker lock
 test('a server that is away stops nobody', async () => {
   const away: FileMakerSeen = { kind: 'failed', about: 'server', reason: 'The server cannot be reached.' };
   const { 'Number or name': _none, ...rest } = ANSWERS;
-  const result = await runInit({ folder }, person(rest), peers([{ kind: 'away', reason: 'no way' }], [away]));
+  const prompter = person(rest);
+  const result = await runInit({ folder }, prompter, peers([{ kind: 'away', reason: 'No way (ENOTFOUND)' }], [away]));
   expect(result.fine).toBe(true);
+  expect(prompter.said).toContain('  No way (ENOTFOUND). Going on without a look.');
   expect(readFileSync(join(folder, 'bridge.yaml'), 'utf8')).toContain('layout: "web_invoices"');
 });
 
@@ -211,4 +215,17 @@ test('--offline asks and contacts nobody', async () => {
   const looked = peers();
   await runInit({ folder, offline: true }, person(rest), looked);
   expect(looked.asked).toEqual([]);
+});
+
+test('no line of the result is wider than the terminal, and none is broken where no terminal listens', async () => {
+  const result = await runInit({ folder }, person({ ...ANSWERS, 'Number or name': ['1', '4', '0', '0'] }), peers());
+  const linesFor = (isTTY: boolean): string[] => {
+    const stream = Object.assign(new PassThrough(), { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream;
+    return result
+      .text(createOutput({ timeZone: 'UTC', stream }))
+      .split('\n')
+      .map(stripVTControlCharacters);
+  };
+  expect(linesFor(true).filter((line) => line.length > 80)).toEqual([]);
+  expect(linesFor(false)).toContainEqual(expect.stringMatching(/^The script counts as plain .* Give --log-layout\.$/));
 });

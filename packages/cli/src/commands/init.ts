@@ -14,6 +14,7 @@ import { BRIDGE_FILE, mayOverwrite, writeFiles } from '../init/write-files';
 import { examples, jsonOption } from '../options';
 import { type Prompter, terminalPrompter } from '../prompter';
 import { composeBridgeFile } from '../setup-files';
+import { fold, foldBehind } from '../table';
 
 /** Short inside the folder; absolute elsewhere, so that moving either shows. */
 function pathFrom(folder: string, file: string): string {
@@ -68,19 +69,24 @@ export async function runInit(
     fine: true,
     json: { written, mode, contract: logLayout === undefined ? 'plain' : 'kit', next },
     text: (output) =>
-      [
-        `${output.dress('fine', 'Written:')} ${written.join(', ')}`,
-        `MODE is ${mode}${mode === 'observe' ? ': the bridge decides and records, and sends nothing to FileMaker.' : '.'}`,
-        logLayout === undefined
-          ? "The script counts as plain (at most once, plus a person). Does it speak the kit's contract? Give --log-layout."
-          : "The script speaks the kit's contract: exactly once.",
-        ...(handoffLayout === undefined
-          ? ['Payloads go in the address of the script call: carts above two lines do not fit. Give --handoff-layout.']
-          : []),
-        '',
-        'Next, in that folder:',
-        ...next.map((line) => `  ${output.dress('command', line)}`),
-      ].join('\n'),
+      fold(
+        [
+          foldBehind('fine', 'Written:', written.join(', '), output),
+          `MODE is ${mode}${mode === 'observe' ? ': the bridge decides and records, and sends nothing to FileMaker.' : '.'}`,
+          logLayout === undefined
+            ? "The script counts as plain (at most once, plus a person). Does it speak the kit's contract? Give --log-layout."
+            : "The script speaks the kit's contract: exactly once.",
+          ...(handoffLayout === undefined
+            ? [
+                'Payloads go in the address of the script call: most carts of two lines or more do not fit. Give --handoff-layout.',
+              ]
+            : []),
+          '',
+          'Next, in that folder:',
+          ...next.map((line) => `  ${output.dress('command', line)}`),
+        ].join('\n'),
+        output.sentenceWidth,
+      ),
   };
 }
 
@@ -98,13 +104,18 @@ export function addInit(program: Command, report: (work: () => Promise<CommandRe
     init.addOption(new Option(`${flag} <value>`, `${variable}: ${asks}${also}`));
   }
   init
-    .addOption(new Option('--mode <mode>', 'MODE (default: live; asked on a terminal)').choices(['live', 'observe']))
+    .addOption(
+      new Option('--mode <mode>', 'MODE (default: live; on a terminal it is asked, and observe proposed)').choices([
+        'live',
+        'observe',
+      ]),
+    )
     .option('--layout <name>', `layout of the script that a paid Checkout Session runs (default: ${LAYOUT})`)
     .option('--script <name>', `that script (default: ${SCRIPT})`)
     .option('--log-layout <name>', "layout of the script kit's log; the script then speaks the kit's contract")
     .option(
       '--handoff-layout <name>',
-      'layout that takes payloads as records: without it carts above two lines do not fit',
+      'layout that takes payloads as records: without it most carts of two lines or more do not fit',
     )
     .option('--folder <path>', 'where the two files go', '.')
     .option('--force', 'write over files that are there')

@@ -15,7 +15,7 @@ import { withDatabase } from '../command-context';
 import type { CommandResult } from '../command-result';
 import { examples, jsonOption } from '../options';
 import type { Output } from '../output';
-import { renderTable, wrap } from '../table';
+import { type Column, fits, renderTable, wrap } from '../table';
 import { parseDay } from './close';
 import { asDocument, STANDARD_OUTPUT, writeAsked } from './prove';
 
@@ -41,8 +41,6 @@ function spanOf({ since, until, month }: Asked, timeZone: string): { since: Day;
   return { since: since ?? `${last.slice(0, 7)}-01`, until: last };
 }
 
-const money = ({ currency }: { currency: string }, { count, amount }: CurrencyFigures['paid']): string =>
-  count === 0 ? '' : moneyText(amount, currency);
 const applied = ({ verified, unverified }: CurrencyFigures): CurrencyFigures['paid'] => ({
   count: verified.count + unverified.count,
   amount: verified.amount + unverified.amount,
@@ -52,32 +50,49 @@ const missing = ({ waiting, parked, cancelled }: CurrencyFigures): CurrencyFigur
   amount: waiting.amount + parked.amount + cancelled.amount,
 });
 
-function describe(result: Report, file: string | undefined, output: Output): string {
+type Line = CurrencyFigures & { day: string; mark: string };
+
+/** `apart`: the currency once a line instead of behind each amount, and no column without an amount. */
+function columnsOf(lines: readonly Line[], { apart }: { apart: boolean }): Column<Line>[] {
+  const money = (of: (line: Line) => CurrencyFigures['paid']) => (line: Line) => {
+    const { count, amount } = of(line);
+    const text = count === 0 ? '' : moneyText(amount, line.currency);
+    return apart ? text.replace(/ .*/, '') : text;
+  };
+  const amounts: Column<Line>[] = [
+    { heading: 'Paid', cell: money(({ paid }) => paid), align: 'right' },
+    { heading: 'In FileMaker', cell: money(applied), align: 'right', tone: () => 'fine' },
+    { heading: 'Not there', cell: money(missing), align: 'right', tone: () => 'waits' },
+    { heading: 'Refunded', cell: money(({ refunded }) => refunded), align: 'right' },
+    { heading: 'Disputed', cell: money(({ disputed }) => disputed), align: 'right' },
+  ];
+  return [
+    { heading: 'Day', cell: ({ day }) => day },
+    { heading: 'Count', cell: ({ paid }) => String(paid.count), align: 'right', optional: true },
+    ...(apart ? [{ heading: '', cell: ({ currency }: Line) => currency.toUpperCase() }] : []),
+    ...amounts.filter(({ cell }) => !apart || lines.some((line) => cell(line) !== '')),
+    // The sentence below counts the open days: amounts need the room more.
+    { heading: '', cell: ({ mark }) => mark, tone: () => 'quiet', optional: true },
+  ];
+}
+
+/** No amount is ever cut or broken: where the terminal is narrow the columns say less beside them. */
+function renderDays(lines: readonly Line[], output: Output): string {
+  const beside = columnsOf(lines, { apart: false });
+  return renderTable(lines, fits(lines, beside, output) ? beside : columnsOf(lines, { apart: true }), output);
+}
+
+export function describeReport(result: Report, file: string | undefined, output: Output): string {
   const { since, until, rows, totals, firstDay, closedDays, openDays } = result;
-  type Line = CurrencyFigures & { day: string; mark: string };
   const lines: Line[] = [
     ...rows.map((row) => ({ ...row, mark: row.closed || row.day < firstDay ? '' : 'open' })),
     ...totals.map((total) => ({ ...total, day: 'Total', mark: '' })),
   ];
-  const table = renderTable(
-    lines,
-    [
-      { heading: 'Day', cell: ({ day }) => day },
-      { heading: 'Count', cell: ({ paid }) => String(paid.count), align: 'right' },
-      { heading: 'Paid', cell: (line) => money(line, line.paid), align: 'right' },
-      { heading: 'In FileMaker', cell: (line) => money(line, applied(line)), align: 'right', tone: () => 'fine' },
-      { heading: 'Not there', cell: (line) => money(line, missing(line)), align: 'right', tone: () => 'waits' },
-      { heading: 'Refunded', cell: (line) => money(line, line.refunded), align: 'right' },
-      { heading: 'Disputed', cell: (line) => money(line, line.disputed), align: 'right' },
-      { heading: '', cell: ({ mark }) => mark, tone: () => 'quiet' },
-    ],
-    output,
-  );
   const day = (count: number): string => `${count} ${count === 1 ? 'day' : 'days'}`;
   return [
     output.dress('heading', `${since} to ${until}`),
     '',
-    rows.length === 0 ? 'No money moved.' : table,
+    rows.length === 0 ? 'No money moved.' : renderDays(lines, output),
     '',
     output.dress(
       'quiet',
@@ -105,7 +120,7 @@ async function run(asked: Asked): Promise<CommandResult> {
   });
   if (asked.csv === STANDARD_OUTPUT) return asDocument({ fine: true, json: result }, table);
   if (asked.csv !== undefined) await writeAsked(asked.csv, table);
-  return { fine: true, json: result, timeZone, text: (output) => describe(result, asked.csv, output) };
+  return { fine: true, json: result, timeZone, text: (output) => describeReport(result, asked.csv, output) };
 }
 
 export function addReport(program: Command, report: (work: () => Promise<CommandResult>) => Promise<void>): void {

@@ -93,7 +93,7 @@ export async function chooseNames(
     handoffLayout:
       given.handoffLayout ??
       (await chooseOptional(
-        'Which layout takes payloads as records (hand-off)? Without it, carts above two lines do not fit into a script call.',
+        'Which layout takes payloads as records (hand-off)? Without it, most carts of two lines or more do not fit into a script call.',
         KIT_HANDOFF,
         'none: payloads go in the address of the script call',
       )),

@@ -21,7 +21,9 @@ export async function tellAccount(
     if (seen.kind === 'account')
       prompter.say(`  A ${mode} key of ${seen.name === null ? seen.id : `"${seen.name}" (${seen.id})`}.`);
     else if (seen.kind === 'untold') prompter.say(`  A ${mode} key; it works, and may not tell whose it is.`);
-    else prompter.say(`  ${seen.reason}${seen.kind === 'away' ? ' Going on without a look.' : ''}`);
+    else if (seen.kind === 'refused') prompter.say(`  ${seen.reason}`);
+    // What names a failed call is no sentence yet.
+    else prompter.say(`  ${seen.reason.replace(/\.?$/, '.')} Going on without a look.`);
     const question = questionOf('STRIPE_API_KEY');
     const again = seen.kind === 'refused' && asked.has('STRIPE_API_KEY') && tries < KEY_TRIES;
     if (!again || question === undefined) return;

@@ -271,9 +271,9 @@ const TEXTS = {
   ],
   ENDPOINT_OF_OTHER_BRIDGE: [
     'broken',
-    'The webhook endpoint belongs to another installation of the bridge ({about}).',
-    'Two bridges behind one endpoint: each payment reaches only one of them.',
-    'Give each bridge an endpoint and an address of its own.',
+    'The webhook endpoint {about} bears the mark of another installation of the bridge, and no other could be ours.',
+    'If both are in use, each payment reaches only the one that answers there; what we miss, reconciliation finds minutes later.',
+    'Give each bridge an endpoint and an address of its own. If the other installation is gone, add a new endpoint at Stripe, copy its secret to STRIPE_WEBHOOK_SECRETS, remove the old endpoint, then run: ./bridge doctor --fix',
   ],
   ENDPOINT_VERSION_OLD: [
     'note',

@@ -329,7 +329,10 @@ describe('webhook endpoint', () => {
     [endpoint({ apiVersion: null }), []],
     [endpoint({ metadata: { [MARK]: 'abc' } }), []],
     [{ ...endpoint({ metadata: { [MARK]: 'xyz' } }), url: ours.url }, ['ENDPOINT_OF_OTHER_BRIDGE']],
-    [endpoint({ metadata: { [MARK]: 'xyz' } }), ['ENDPOINT_MISSING']],
+    // A database that was set up anew behind an endpoint that brings its webhooks: not "there is none".
+    [endpoint({ metadata: { [MARK]: 'xyz' } }), ['ENDPOINT_OF_OTHER_BRIDGE']],
+    [{ endpoints: [{ ...other, metadata: { [MARK]: 'xyz' } }] }, ['ENDPOINT_MISSING']],
+    [{ endpoints: [ours, { ...ours, id: 'we_2', metadata: { [MARK]: 'xyz' } }] }, ['ENDPOINT_NOT_ALONE']],
     [{ endpoints: [ours, other] }, ['ENDPOINT_NOT_ALONE']],
     [{ endpoints: [ours, { ...other, enabledEvents: ['*'] }] }, ['ENDPOINT_NOT_ALONE']],
     [{ endpoints: [ours, { ...other, status: 'disabled' }] }, []],

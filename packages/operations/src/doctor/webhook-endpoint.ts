@@ -42,18 +42,22 @@ export type Ours =
   | { kind: 'ours'; endpoint: WebhookEndpoint }
   | { kind: 'missing' | 'ambiguous' | 'foreign'; about: string };
 
-/** Which endpoint is ours: the one at the given address, else the one that bears our mark, else the only one with our path. */
+/**
+ * Which endpoint is ours: the one at the given address, else the one that bears our mark, else the only one with our path. One
+ * with our path that bears another's mark is told of: a database that was set up anew stands behind the old one's endpoint.
+ */
 export function pickOurs(
   endpoints: readonly WebhookEndpoint[],
   { url, installationId }: Pick<WebhookFacts, 'url' | 'installationId'>,
 ): Ours {
   const foreign = ({ metadata }: WebhookEndpoint): boolean =>
     metadata[MARK] !== undefined && metadata[MARK] !== installationId;
+  const foreignOne = ({ url: at, id }: WebhookEndpoint): Ours => ({ kind: 'foreign', about: `${at}, ${id}` });
   const oneOf = (some: readonly WebhookEndpoint[]): Ours | undefined => {
     const [first] = some;
     if (first === undefined) return undefined;
     if (some.length > 1) return { kind: 'ambiguous', about: some.map((one) => `${one.url} (${one.id})`).join(', ') };
-    return foreign(first) ? { kind: 'foreign', about: `${first.url}, ${first.id}` } : { kind: 'ours', endpoint: first };
+    return foreign(first) ? foreignOne(first) : { kind: 'ours', endpoint: first };
   };
   if (url !== undefined) {
     const there = endpoints.filter((one) => sameAddress(one.url, url));
@@ -63,8 +67,12 @@ export function pickOurs(
   }
   const marked = oneOf(endpoints.filter(({ metadata }) => metadata[MARK] === installationId));
   if (marked !== undefined) return marked;
-  const likely = endpoints.filter((one) => !foreign(one) && pathOf(one.url) === PATH);
-  return oneOf(likely) ?? { kind: 'missing', about: `none whose path is ${PATH}` };
+  const likely = endpoints.filter((one) => pathOf(one.url) === PATH);
+  const [other] = likely.filter(foreign);
+  return (
+    oneOf(likely.filter((one) => !foreign(one))) ??
+    (other === undefined ? { kind: 'missing', about: `none whose path is ${PATH}` } : foreignOne(other))
+  );
 }
 
 const parsed = (url: string): URL | undefined => (URL.canParse(url) ? new URL(url) : undefined);

@@ -21,6 +21,8 @@ export type FileMakerFaultCode =
   | 'LOG_UNSET'
   | 'LOG_LAYOUT_MISSING'
   | 'LOG_FIELD_MISSING'
+  | 'LOG_HASH_MISSING'
+  | 'LOG_KIT_FIELD_MISSING'
   | 'LOG_NOT_WRITABLE'
   | 'LOG_NOT_READABLE'
   | 'LOG_KEY_NOT_UNIQUE'
@@ -186,11 +188,23 @@ const TEXTS: Readonly<Record<FileMakerFaultCode, Text>> = {
     'The Data API shows only fields that stand on the layout. Without this one the bridge cannot read what a run has left.',
     'Put the field on the layout; check FILEMAKER_LOG_KEY_FIELD, _STATE_FIELD and _RESULT_FIELD.',
   ],
+  LOG_HASH_MISSING: [
+    'broken',
+    "The field {about}, by which the kit knows a payment again, is not on the kit's log layout.",
+    'If the table lacks it too, the kit takes each repeat of a payment for another one with the same key (KEY_CONFLICT), and it waits for a person.',
+    'Give the table bridge_log this field, by this name, and put it on the layout (filemaker/README.md, step 1).',
+  ],
+  LOG_KIT_FIELD_MISSING: [
+    'note',
+    "The field {about}, which the kit's script writes, is not on the kit's log layout.",
+    'If the table lacks it too, the rows stay without it. The bridge does not need it; who looks a payment up does.',
+    'Give the table bridge_log this field, by this name, and put it on the layout (filemaker/README.md, step 1).',
+  ],
   LOG_NOT_WRITABLE: [
     'broken',
     "The bridge's own row cannot be written into the log ({about}).",
     '"Not there" is believed only when this row is found in the same search. Without it no lost answer can be settled.',
-    `Let the account create records in the log table, and let no other field of it demand a value: ${FULL_ACCESS}.`,
+    `Let the account create records in the log table, with "records via this layout" modifiable, and let no other field of it demand a value: ${FULL_ACCESS}.`,
   ],
   LOG_NOT_READABLE: [
     'broken',
@@ -226,7 +240,7 @@ const TEXTS: Readonly<Record<FileMakerFaultCode, Text>> = {
     'broken',
     'No record can be created on the hand-off layout ({about}).',
     'Every payload goes as such a record; none could be sent.',
-    `Let the account create records in the hand-off table: ${FULL_ACCESS}.`,
+    `Let the account create records in the hand-off table, with "records via this layout" modifiable: ${FULL_ACCESS}.`,
   ],
   HANDOFF_NOT_READABLE: [
     'broken',

@@ -6,7 +6,7 @@ import type { PayloadProfile } from '@bridge/payload-builder';
 import { payloadProfile } from '../../../../flows/invoices/decide-payment';
 import { CART_LINES_MEASURED_MAX, measureCartLines, payloadProfileOf } from './cart-lines';
 import { FILEMAKER_FAULT_CODES, fault } from './faults';
-import { judgeAccount, judgeScripts } from './judge-names';
+import { judgeAccount, judgeKitLog, judgeScripts, KIT_LOG_FIELDS } from './judge-names';
 
 const settings = bridgeFileSchema.parse({}).invoices.payload;
 const full: PayloadProfile = payloadProfileOf(settings);
@@ -50,11 +50,12 @@ describe('cart lines that fit into a URL', () => {
   });
 });
 
+const paid: FactScript = { layout: 'web_invoices', script: 'PAID', contract: 'kit', probe: undefined };
+const codes = ({ faults }: { faults: { code: string; about: string | null }[] }) =>
+  faults.map(({ code, about }) => [code, about]);
+
 describe('names', () => {
-  const paid: FactScript = { layout: 'web_invoices', script: 'PAID', contract: 'kit', probe: undefined };
   const seen = (layouts: string[], scripts: string[]) => ({ layouts: new Set(layouts), scripts });
-  const codes = ({ faults }: { faults: { code: string; about: string | null }[] }) =>
-    faults.map(({ code, about }) => [code, about]);
 
   test('a script that stands twice in the file is a fault: which of them runs is not defined', () => {
     expect(codes(judgeScripts(seen(['web_invoices'], ['PAID', 'PAID', 'OTHER']), [paid]))).toEqual([
@@ -83,6 +84,37 @@ describe('names', () => {
       ['MORE_LAYOUTS_THAN_NEEDED', `${more.slice(0, 8).join(', ')} and 3 more`],
       ['MORE_SCRIPTS_THAN_NEEDED', 'X'],
     ]);
+  });
+});
+
+describe("the fields of the kit's log", () => {
+  const log = { layout: 'bridge_log', keyField: 'idempotency_key', stateField: 'state', resultField: 'result' };
+
+  test('each one that the layout does not show is told by its name; what the check looks at anyway is not told twice', () => {
+    expect(codes({ faults: judgeKitLog(log, new Set(KIT_LOG_FIELDS), [paid]) })).toEqual([]);
+    const told = codes({ faults: judgeKitLog(log, new Set(['result']), [paid]) });
+    expect(told).toEqual([
+      ['LOG_KIT_FIELD_MISSING', 'script'],
+      ['LOG_HASH_MISSING', 'payload_hash'],
+      ...['invoice_id', 'started_at', 'finished_at', 'attempt'].map((field) => ['LOG_KIT_FIELD_MISSING', field]),
+    ]);
+    // The bridge reads another field than the kit writes.
+    const renamed = { ...log, resultField: 'answer' };
+    const shown = new Set([...KIT_LOG_FIELDS, 'answer'].filter((field) => field !== 'result'));
+    expect(codes({ faults: judgeKitLog(renamed, shown, [paid]) })).toEqual([['LOG_KIT_FIELD_MISSING', 'result']]);
+  });
+
+  test('nothing is asked of a log that is not the kit’s, nor where no script is the kit’s', () => {
+    expect(judgeKitLog({ ...log, layout: 'our_log' }, new Set(), [paid])).toEqual([]);
+    expect(judgeKitLog(log, new Set(), [{ ...paid, contract: 'plain' }])).toEqual([]);
+  });
+
+  test('they are those that the listings write', () => {
+    const kitFolder = join(__dirname, '../../../../filemaker/scripts');
+    const listing = readFileSync(join(kitFolder, 'STRIPE_PAYMENTLINK_SUCCESS.txt'), 'utf8');
+    const written = [...listing.matchAll(/Set Field \[ bridge_log::(\w+) ;/g)].map(([, field]) => field);
+    expect([...written].sort()).toEqual([...KIT_LOG_FIELDS].sort());
+    expect(listing).toContain('Go to Layout [ "bridge_log" ]');
   });
 });
 

@@ -53,6 +53,36 @@ export function judgeAccount(
   };
 }
 
+/** The name of the kit's log: table occurrence and layout (filemaker/README.md, step 1). */
+const KIT_LOG = 'bridge_log';
+/** Without it the kit takes each repeat of a payment for another one. */
+const KIT_HASH = 'payload_hash';
+/** What the kit's script writes into its log. */
+export const KIT_LOG_FIELDS: readonly string[] = [
+  'idempotency_key',
+  'state',
+  'result',
+  'script',
+  KIT_HASH,
+  'invoice_id',
+  'started_at',
+  'finished_at',
+  'attempt',
+];
+
+/** Does the kit's log hold all that the kit writes? Of another log nobody knows what it needs. Pure. */
+export function judgeKitLog(
+  log: NonNullable<FilemakerConfig['log']>,
+  shown: ReadonlySet<string>,
+  wanted: readonly FactScript[],
+): FileMakerFault[] {
+  if (log.layout !== KIT_LOG || !wanted.some(({ contract }) => contract === 'kit')) return [];
+  const looked = new Set([log.keyField, log.stateField, log.resultField]);
+  return KIT_LOG_FIELDS.filter((field) => !shown.has(field) && !looked.has(field)).map((field) =>
+    fault(field === KIT_HASH ? 'LOG_HASH_MISSING' : 'LOG_KIT_FIELD_MISSING', field),
+  );
+}
+
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function shortened(names: readonly string[]): string {

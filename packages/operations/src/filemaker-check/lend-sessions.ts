@@ -87,7 +87,7 @@ export async function lendSessions(options: LendSessionsOptions): Promise<LentSe
     leaseMs: filemaker.timeoutSeconds * 1_000 + allWaitMs + LEASE_MARGIN_MS,
     tokenKeys: sessionTokenKeys(filemaker),
     owner: registration.id,
-    isOwnerAlive: (owners) => registration.alive(owners),
+    isOwnerAlive: (owners) => registration.notDead(owners),
     halts: { isHalted: async () => undefined, halt: async () => undefined },
     onEvent: (event) => {
       if (event.kind === 'login') logins.push({ outcome: event.outcome, durationMs: event.durationMs });

@@ -10,7 +10,7 @@ import { CART_LINES_MEASURED_MAX, measureCartLines, payloadProfileOf, SCRIPT_URL
 import { type Ask, checkRows } from './check-rows';
 import { failedCall, isDenied, orError, seen } from './failed-call';
 import { type FileMakerFault, fault } from './faults';
-import { judgeAccount, judgeScripts, type NamesSeen } from './judge-names';
+import { judgeAccount, judgeKitLog, judgeScripts, type NamesSeen } from './judge-names';
 import { type LentSessions, lendSessions, RedisAwayError } from './lend-sessions';
 import { CheckReport, type CheckStepName, type FileMakerCheck } from './report';
 
@@ -237,6 +237,7 @@ class FileMakerChecking {
       });
       this.#logFound = row !== undefined;
       if (row !== undefined) {
+        faults.push(...judgeKitLog(log, new Set(Object.keys(row.fieldData)), scriptsOf(facts)));
         // The same value once more: only the right to change it shows.
         const edited = await orError(
           ask((token) =>

@@ -238,6 +238,52 @@ test.each([
   expect(isProofFine(await proof('cs_1'))).toBe(standing === 'unverified');
 });
 
+test.each([
+  ['SCRIPT_ROW_MISSING', 'parked', 'applied in part or whole, not proved'],
+  ['LOG_NOT_DONE', 'unknown', 'perhaps applied in part or whole, not proved'],
+  ['LOG_CONTRADICTS', 'unknown', 'perhaps applied in part or whole, not proved'],
+  ['SENTINEL_MISSING', 'unknown', 'not known to be applied'],
+  ['CANNOT_BE_ASKED', null, 'not known to be applied'],
+  ['NO_PERFORMER', 'unknown', 'not known to be applied'],
+] as const)(
+  'of a script that has changed something nobody is told that it was not applied: %s',
+  async (reasonCode, answer, words) => {
+    const effect = await plan({ parked: { reasonCode, reason: 'the script has changed something' } });
+    if (answer !== null) await attempt(effect, 'send', answer);
+    await attempt(effect, 'cross-check', 'wait');
+    expect((await first())?.sentence).toContain(
+      `14:03, ${words}: waits for a person because the script has changed something (${reasonCode}), next: ./bridge effects show`,
+    );
+    await resolveEffect(database, effect, { as: 'cancelled', by: 'cli:ada', why: 'refunded' });
+    const { sentence = '' } = (await first()) ?? {};
+    expect(sentence).toContain(`14:03, ${words}: cancelled`);
+    expect(sentence).not.toContain('NOT applied');
+  },
+);
+
+test('a key that the log holds with other content is not told as not applied', async () => {
+  const conflict = await plan({ parked: { reasonCode: 'SCRIPT_KEY_CONFLICT_KEY_CONFLICT', reason: 'used before' } });
+  await attempt(conflict, 'send', 'refused');
+  expect((await first())?.sentence).toContain('perhaps applied in part or whole');
+});
+
+test('a sending that left something behind is remembered when a later one was refused', async () => {
+  const effect = await plan({ parked: { reasonCode: 'SCRIPT_REFUSED_101', reason: 'refused' } });
+  await attempt(effect, 'send', 'parked');
+  await attempt(effect, 'cross-check', 'not-there');
+  await attempt(effect, 'send', 'refused');
+  expect((await first())?.sentence).toContain('perhaps applied in part or whole');
+});
+
+test('what FileMaker has refused, or proved not to have run, is told as not applied', async () => {
+  const effect = await plan({ parked: { reasonCode: 'SCRIPT_REFUSED', reason: 'the script refused' } });
+  await attempt(effect, 'send', 'unknown');
+  await attempt(effect, 'cross-check', 'not-there');
+  expect((await first())?.sentence).toContain('14:03, NOT applied: waits');
+  await attempt(effect, 'send', 'refused');
+  expect((await first())?.sentence).toContain('14:03, NOT applied: waits');
+});
+
 test("a person's word is told as a person's word, with what he did", async () => {
   const effect = await plan({ parked: { reasonCode: 'second-payment', reason: 'it was paid before' } });
   await resolveEffect(database, effect, { as: 'done', by: 'cli:ada', why: 'booked by hand' });

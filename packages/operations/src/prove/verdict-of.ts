@@ -46,6 +46,35 @@ const because = (reason: string | null, code: string | null): string =>
     ? `${reason.replace(OWN_SENTENCE, (word) => word.toLowerCase())}${code === null ? '' : ` (${code})`}`
     : (code ?? 'no reason was written down');
 
+/** FileMaker's log holds something else than one row `done`: how far the script came cannot be told. */
+const LOG_UNCLEAR: ReadonlySet<string> = new Set(['LOG_NOT_DONE', 'LOG_CONTRADICTS']);
+/** Nothing has proved that it did not happen, however often we sent it: an older handler may have done it. */
+const NOT_KNOWN: ReadonlySet<string> = new Set([
+  'CANNOT_BE_ASKED',
+  'PROBE_FOUND_NOTHING',
+  'PROBE_CANNOT_PROVE',
+  'SENTINEL_MISSING',
+  'BEFORE_GO_LIVE',
+]);
+
+/** Of an effect that waits for a person, or that one has cancelled: "NOT applied" only where that is sure. */
+function howFar({ reasonCode }: Pick<ProofEffect, 'reasonCode'>, attempts: readonly AttemptSummary[]): string {
+  const code = reasonCode ?? '';
+  if (code === 'SCRIPT_ROW_MISSING') return 'applied in part or whole, not proved';
+  if (LOG_UNCLEAR.has(code)) return 'perhaps applied in part or whole, not proved';
+  // The log holds this very key with other content, or an earlier sending has left something behind.
+  if (
+    code.startsWith('SCRIPT_KEY_CONFLICT') ||
+    attempts.some((one) => one.purpose === 'send' && one.verdict === 'parked')
+  )
+    return 'perhaps applied in part or whole, not proved';
+  const last = attempts.findLast(({ purpose, verdict }) =>
+    purpose === 'send' ? verdict !== 'wait' : verdict === 'not-there',
+  );
+  const mayHaveRun = last?.purpose === 'send' && last.verdict !== 'refused';
+  return mayHaveRun || NOT_KNOWN.has(code) ? 'not known to be applied' : 'NOT applied';
+}
+
 export interface VerdictFacts {
   fact: RecordedFact;
   /** The effect that applies the payment itself. */
@@ -103,11 +132,14 @@ export function verdictOf(facts: VerdictFacts): Verdict {
           : `, applied${settled}, unverified: by the word of ${person}.`,
       );
     case 'cancelled':
-      return say('cancelled', `, NOT applied: cancelled${settled}${person === null ? '' : ` by ${person}`}.`);
+      return say(
+        'cancelled',
+        `, ${howFar(effect, attempts)}: cancelled${settled}${person === null ? '' : ` by ${person}`}.`,
+      );
     case 'parked':
       return say(
         'parked',
-        `, NOT applied: waits for a person because ${because(effect.reason, effect.reasonCode)}, next: ${show}`,
+        `, ${howFar(effect, attempts)}: waits for a person because ${because(effect.reason, effect.reasonCode)}, next: ${show}`,
         show,
       );
     case 'unknown':

@@ -20,8 +20,11 @@ export const filemakerScriptTarget = z.object({
     .nullable(),
 });
 
-/** FileMaker's log was asked already and cannot decide: asking again would only park the effect again. */
-const LOG_CANNOT_DECIDE: ReadonlySet<string> = new Set(['LOG_NOT_DONE', 'LOG_CONTRADICTS']);
+/**
+ * FileMaker's log cannot decide: asked again it would only park the effect again, or, where a script has run without leaving
+ * its row, take it for one that has not.
+ */
+const LOG_CANNOT_DECIDE: ReadonlySet<string> = new Set(['LOG_NOT_DONE', 'LOG_CONTRADICTS', 'SCRIPT_ROW_MISSING']);
 /** Parked by a question to FileMaker that could not prove anything: the effect may have run, however often we sent it. */
 const NOT_PROVED: ReadonlySet<string> = new Set(['CANNOT_BE_ASKED', 'PROBE_FOUND_NOTHING', 'PROBE_CANNOT_PROVE']);
 /** The money itself is in question. Whether the script should run at all is decided for each payment alone. */

@@ -383,7 +383,7 @@ describe('ten lines at most', () => {
     expect(short.slice(0, 9)).toEqual(told(12).slice(0, 9));
     expect(short[9]).toEqual({
       tone: 'waits',
-      sentence: '4 more lines. 3 of them wait for you.',
+      sentence: '4 more lines, 3 of them about what waits for you.',
       next: './bridge status --all',
       runbook: null,
     });
@@ -397,7 +397,7 @@ describe('ten lines at most', () => {
     expect(short.slice(0, 8)).toEqual(all.slice(0, 8));
     expect(all[12]).toEqual({ ...why, runbook: null });
     expect(short[8]).toEqual({ ...why, runbook: null });
-    expect(short[9]?.sentence).toBe('5 more lines. 4 of them wait for you.');
+    expect(short[9]?.sentence).toBe('5 more lines, 4 of them about what waits for you.');
   });
 });
 
@@ -449,7 +449,9 @@ test('a line leads to the page of its cause', () => {
 
 test.each([
   [0, '0 s'],
-  [119, '119 s'],
+  [59, '59 s'],
+  [60, '1 min'],
+  [119, '2 min'],
   [120, '2 min'],
   [7_200, '2 h'],
   [172_800, '2 days'],

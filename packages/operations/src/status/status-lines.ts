@@ -130,17 +130,14 @@ export function topLines(lines: readonly StatusLine[], most: number): StatusLine
   const kept = new Set(ranked.slice(0, most - 1));
   const rest = lines.filter((line) => !kept.has(line));
   const urgent = rest.filter(({ tone }) => tone === 'broken' || tone === 'waits').length;
+  // Lines, not things: one line may stand for many payments.
   const waiting =
-    urgent === 0
-      ? ''
-      : urgent === rest.length
-        ? ' All of them wait for you.'
-        : ` ${urgent} of them ${urgent === 1 ? 'waits' : 'wait'} for you.`;
+    urgent === 0 ? '' : `, ${urgent === rest.length ? 'all' : `${urgent} of them`} about what waits for you`;
   return [
     ...lines.filter((line) => kept.has(line)),
     {
       tone: rest[0]?.tone ?? 'note',
-      sentence: `${rest.length} more lines.${waiting}`,
+      sentence: `${rest.length} more lines${waiting}.`,
       next: './bridge status --all',
       runbook: null,
     },
@@ -359,7 +356,7 @@ function parkedLine(item: ParkedItem): Line {
 /** 42 s, 3 min, 5 h, 2 days. */
 export function spell(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 120) return `${whole} s`;
+  if (whole < 60) return `${whole} s`;
   if (whole < 7_200) return `${Math.round(whole / 60)} min`;
   if (whole < 172_800) return `${Math.round(whole / 3_600)} h`;
   return `${Math.round(whole / 86_400)} days`;
