@@ -98,8 +98,8 @@ export function printAddresses(paper: Paper, addresses: Addresses): void {
     ['Job queues', `${addresses.console}/queues`, 'Bull Board, same login'],
     ['Webhooks', addresses.webhook, 'where Stripe posts'],
     ...Object.entries(metrics).map(([app, url]) => [`Metrics, ${app}`, `${url}/metrics`, '']),
-    ['Stripe’s stand-in', addresses.stripe, ''],
-    ['FileMaker’s stand-in', addresses.filemaker, ''],
+    ['Stripe’s stand-in', `${addresses.stripe}/_simulator/books`, 'what it has sent'],
+    ['FileMaker’s stand-in', `${addresses.filemaker}/_simulator/books`, 'what ran there'],
   ];
   paper.say();
   paper.say(paper.strong('Where it all is'));

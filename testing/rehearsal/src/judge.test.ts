@@ -33,6 +33,7 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
         effectApplied: true,
         startedAt: at(place * 1_000 + 400),
         finishedAt: at(place * 1_000 + 500),
+        result: '{"v":1,"ok":true,"duplicate":false}',
         answer: 'answered',
       })),
       summary: summary(),
@@ -47,6 +48,12 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
     faults: [],
     ...change,
   };
+}
+
+/** One run more, of a key that was applied before, and what its script answered. */
+function repeated(result: string | null): Evidence {
+  const { runs } = evidence().filemaker;
+  return books({ runs: [...runs, ...runs.slice(0, 1).map((run) => ({ ...run, effectApplied: false, result }))] });
 }
 
 function summary(change: Partial<Evidence['filemaker']['summary']> = {}): Evidence['filemaker']['summary'] {
@@ -139,11 +146,20 @@ test.each<[string, Evidence]>([
   ['a call on a session in use', books({ summary: summary({ overlaps: 1 }) })],
   ['a session logged out in mid-call', books({ summary: summary({ deletedInUse: 1 }) })],
   ['a script for no payment', books({ applied: { ...evidence().filemaker.applied, 'invoice-paid:cs_none': 1 } })],
+  ['a script that was sent again after it had run', repeated('{"v":1,"ok":true,"duplicate":true}')],
   ['an amount that is not Stripe’s', evidence({ invoices: [{ invoice_id: '20000', paid_cents: '99' }] })],
   ['a row that never came to an end', evidence({ open: ['invoice-paid:cs_0'] })],
   ['an app that ended by itself', evidence({ faults: ['a worker ended by itself with code 1'] })],
 ])('%s fails a rehearsal in which every payment was applied once', (_what, given) => {
   expect(judge(given)).toMatchObject({ passed: false, appliedOnce: 3, lost: [], doubled: [] });
+});
+
+test('a run whose result is no JSON, or of which there is none, is not taken for a repeat', () => {
+  expect([repeated('OK'), repeated('null'), repeated(null)].map((given) => judge(given).passed)).toEqual([
+    true,
+    true,
+    true,
+  ]);
 });
 
 test('an outage counts the calls within it and the time to the next script', () => {

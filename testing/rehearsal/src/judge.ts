@@ -1,4 +1,4 @@
-import type { FileMakerBooks, StripeBooks } from '@bridge/test-services';
+import { type FileMakerBooks, repeatedRuns, type StripeBooks } from '@bridge/test-services';
 import type { Sale } from './load';
 import type { Expectations } from './scenario';
 import type { Outage } from './strike';
@@ -161,6 +161,7 @@ function faultsOf(evidence: Evidence, figures: Figures): string[] {
     ...faults,
     ...some('invoices with a wrong amount', wrongAmounts.length),
     ...some('scripts ran for no payment', outOfNothing.length),
+    ...some('scripts sent again after they had run', repeatedRuns(filemaker).length),
     ...some('calls on a FileMaker session that was in use', overlaps),
     ...some('FileMaker sessions logged out in mid-call', deletedInUse),
     ...some('parked for a person', figures.parked.length),

@@ -1,7 +1,7 @@
 import { type Job, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import Stripe from 'stripe';
 import { logIn, logOut, runScript } from './data-api';
+import { parameterOf } from './paid-session';
 
 /**
  * Two textbook ways of running a FileMaker script per job. `SESSIONS=per-job` logs in and out around every script;
@@ -11,24 +11,6 @@ import { logIn, logOut, runScript } from './data-api';
 const cap = Number(process.env.CAP);
 const cached = process.env.SESSIONS === 'cached';
 const tokens: string[] = [];
-const stripeUrl = new URL(process.env.STRIPE_URL ?? 'https://api.stripe.com');
-const stripe = new Stripe(process.env.STRIPE_KEY ?? 'sk_test_unused', {
-  host: stripeUrl.hostname,
-  port: stripeUrl.port,
-  protocol: stripeUrl.protocol === 'http:' ? 'http' : 'https',
-});
-
-async function parameterOf(checkoutSessionId: string): Promise<string> {
-  const session = await stripe.checkout.sessions.retrieve(checkoutSessionId, {
-    expand: ['line_items', 'payment_intent.latest_charge'],
-  });
-  return JSON.stringify({
-    idempotency_key: `invoice-paid:${session.id}`,
-    invoice_id: session.metadata?.invoice_id,
-    invoicetotal_cents: session.amount_total,
-    items: session.line_items?.data.map(({ description, quantity }) => ({ name: description, quantity })),
-  });
-}
 
 async function run(job: Job<{ parameter: string } | { objectId: string }>): Promise<void> {
   const parameter = 'parameter' in job.data ? job.data.parameter : await parameterOf(job.data.objectId);
