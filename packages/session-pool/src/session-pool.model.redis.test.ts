@@ -5,6 +5,7 @@ import type { LocalClock } from './held-leases';
 import type { Lease } from './lease';
 import { PoolError } from './pool-error';
 import type { SessionPool } from './session-pool';
+import { TimeLimitError, withinLimit } from './time-limit';
 
 // Random histories against real Redis and PostgreSQL; FileMaker's own book of live sessions is the oracle, and a small
 // model of who holds what tells which answers are right.
@@ -20,6 +21,8 @@ const MINUTE = 60_000;
 /** Past every margin: whatever may have been alive at FileMaker is dead, and the pool may believe so. */
 const OUTLIVED_MS = 19 * MINUTE;
 const PROGRESS_EVERY = 100;
+/** A history takes a second; its longest single wait is 40 s. */
+const HISTORY_MS = 90_000;
 
 /** What the test knows of a lease it was given. */
 interface HeldLease {
@@ -389,15 +392,24 @@ async function recover(world: World): Promise<void> {
   await Promise.all(all.map((each) => pool.giveBack(each, 'idle')));
 }
 
+/** Rejects with the step that it stood at when a history does not end: without it only the test's own limit would speak. */
 async function live(services: PoolServices, steps: readonly Step[]): Promise<void> {
-  const world = new World(services);
-  await world.hire(0);
-  await world.hire(1);
-  for (const each of steps) {
-    await each.run(world);
-    world.check();
-  }
-  await recover(world);
+  let at = 'the beginning';
+  const story = async (): Promise<void> => {
+    const world = new World(services);
+    await world.hire(0);
+    await world.hire(1);
+    for (const [number, each] of steps.entries()) {
+      at = `step ${number + 1} of ${steps.length}: ${each.title}`;
+      await each.run(world);
+      world.check();
+    }
+    at = 'the recovery';
+    await recover(world);
+  };
+  await withinLimit(story(), HISTORY_MS).catch((error: unknown) => {
+    throw error instanceof TimeLimitError ? new Error(`Stood still at ${at}`, { cause: error }) : error;
+  });
 }
 
 /** So many histories in a place of their own. */
