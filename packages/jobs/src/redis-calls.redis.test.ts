@@ -6,7 +6,8 @@ test('adding a job is told before it leaves and after Redis has it, without its 
   const told: string[] = [];
   const listen = (message: unknown): void => {
     const { at, label } = message as { at: string; label: string };
-    told.push(`${at}: ${label}`);
+    // Each queue notes BullMQ's version once, some time after it was made: not what this is about.
+    if (!label.startsWith('redis hset') || !label.endsWith(':meta')) told.push(`${at}: ${label}`);
   };
   // Before the connection is made: it asks once whether somebody listens.
   subscribe('bridge:outside-call', listen);
