@@ -116,6 +116,7 @@ const statusSchema = z.strictObject({
       filemakerSessions: z.strictObject({ opening: z.int(), idle: z.int(), leased: z.int(), closing: z.int() }),
       recovery: z.strictObject({
         passes: z.array(z.strictObject({ flow: z.string(), pass: z.string(), endedAt: iso, checked: z.number() })),
+        standing: z.array(z.strictObject({ flow: z.string(), pass: z.string(), since: iso, reason: z.string() })),
         openFindings: z.array(z.strictObject({ currency: z.string(), count: z.int(), amount: z.number() })),
         pulledAt: iso.nullable(),
         lastClosedDay: z.string().nullable(),

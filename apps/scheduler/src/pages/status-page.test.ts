@@ -54,7 +54,7 @@ test('money of a bridge that only observes is planned and not on its way', () =>
     closures: [],
     processes: { living: [], everSeen: [] },
     filemakerSessions: { opening: 0, idle: 0, leased: 0, closing: 0 },
-    recovery: { passes: [], openFindings: [], pulledAt: null, lastClosedDay: null, unsentLetter: null },
+    recovery: { passes: [], standing: [], openFindings: [], pulledAt: null, lastClosedDay: null, unsentLetter: null },
   };
   const told = (mode: 'live' | 'observe'): string =>
     statusPage({ status: { ...status, figures, lines: [observing] }, operator: 'ada', mode, timeZone: 'UTC' });

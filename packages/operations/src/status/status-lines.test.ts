@@ -19,6 +19,7 @@ const calm: StatusFigures = {
   filemakerSessions: { opening: 0, idle: 1, leased: 0, closing: 0 },
   recovery: {
     passes: [{ flow: 'invoices', pass: 'recent', endedAt: new Date(at.getTime() - 180_000), checked: 7 }],
+    standing: [],
     openFindings: [],
     pulledAt: null,
     lastClosedDay: null,
@@ -344,6 +345,23 @@ describe('what looks for missed webhooks', () => {
       lines(recovery({ passes: [{ ...pass, endedAt: new Date(at.getTime() - seconds * 1_000) }] }))[0];
     expect(told(3_600)?.tone).toBe('fine');
     expect(told(3_601)).toMatchObject({ tone: 'waits', next: './bridge doctor' });
+  });
+
+  test('a pass that stands still waits for a person although another pass of its flow came to its end just now', () => {
+    const standing = [
+      {
+        flow: 'invoices',
+        pass: 'reversals',
+        since: new Date(at.getTime() - 3 * 3_600_000),
+        reason: 'Stripe cannot be reached.',
+      },
+    ];
+    expect(lines(recovery({ standing }))[0]).toEqual({
+      tone: 'waits',
+      sentence:
+        'The look for missed webhooks of invoices at refunds and disputes has not come to its end, wanted 3 h ago: Stripe cannot be reached.',
+      next: './bridge doctor',
+    });
   });
 
   test('one that never came to its end is noted, once a worker is there to do it', () => {

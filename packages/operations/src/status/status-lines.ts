@@ -159,7 +159,7 @@ const PASS_WORDS: Readonly<Record<string, string>> = {
 
 /** What looks for missed webhooks, what it has found, and the last day that was closed. */
 function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[] {
-  const { passes, openFindings, pulledAt, lastClosedDay, unsentLetter } = recovery;
+  const { passes, standing, openFindings, pulledAt, lastClosedDay, unsentLetter } = recovery;
   const lines: Line[] = [];
   if (openFindings.length > 0) {
     const count = openFindings.reduce((sum, one) => sum + one.count, 0);
@@ -182,6 +182,14 @@ function recoveryLines({ recovery, processes }: StatusFigures, at: Date): Line[]
     });
   }
   const ago = (then: Date): string => `${spell((at.getTime() - then.getTime()) / 1_000)} ago`;
+  for (const { flow, pass, since, reason } of standing) {
+    lines.push({
+      tone: 'waits',
+      sentence: `The look for missed webhooks of ${flow} at ${passWords(pass)} has not come to its end, wanted ${ago(since)}: ${reason}`,
+      next: './bridge doctor',
+      cause: 'SCHEDULE_LATE',
+    });
+  }
   for (const [flow, ofFlow] of Map.groupBy(passes, (pass) => pass.flow)) {
     const newest = ofFlow.reduce((a, b) => (b.endedAt > a.endedAt ? b : a));
     const late = (at.getTime() - newest.endedAt.getTime()) / 1_000 > RECONCILED_LATE_SECONDS;

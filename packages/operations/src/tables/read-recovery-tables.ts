@@ -14,6 +14,15 @@ export interface FinishedPass {
   checked: number;
 }
 
+/** A pass whose newest run has waited or failed; whatever else runs well does not do its work. */
+export interface StandingPass {
+  flow: string;
+  pass: string;
+  /** When that run was wanted. */
+  since: Date;
+  reason: string;
+}
+
 /** Money of findings that nobody has put right, for one currency. */
 export interface OpenFindings {
   currency: string;
@@ -26,6 +35,8 @@ export interface OpenFindings {
 export interface RecoveryFigures {
   /** The last finished run of each pass. */
   passes: FinishedPass[];
+  /** Passes of which no run came to its end for an hour and whose newest one says why. */
+  standing: StandingPass[];
   openFindings: OpenFindings[];
   /** Where events come by fetching alone (STRIPE_DELIVERY=pull): when they last were; null: webhooks bring them. */
   pulledAt: Date | null;
@@ -36,8 +47,9 @@ export interface RecoveryFigures {
 }
 
 export async function readRecoveryFigures(database: Database): Promise<RecoveryFigures> {
-  const [passes, openFindings, fetched, lastClosedDay, unsentLetter] = await Promise.all([
+  const [passes, standing, openFindings, fetched, lastClosedDay, unsentLetter] = await Promise.all([
     readPasses(database),
+    readStanding(database),
     readOpenFindings(database),
     readFetch(database),
     readLastClosedDay(database),
@@ -45,6 +57,7 @@ export async function readRecoveryFigures(database: Database): Promise<RecoveryF
   ]);
   return {
     passes,
+    standing,
     openFindings,
     pulledAt: fetched?.delivery === 'pull' ? fetched.at : null,
     lastClosedDay,
@@ -59,6 +72,26 @@ async function readPasses(database: Database): Promise<FinishedPass[]> {
         where state = 'finished' order by flow, pass, ended_at desc`,
   );
   return found.map(({ flow, pass, ended_at, checked }) => ({ flow, pass, endedAt: new Date(ended_at), checked }));
+}
+
+/** A run that waits for a peer for so long is told; one that failed, when the pass has not come to its end since. */
+const STANDING_MINUTES = 60;
+
+async function readStanding(database: Database): Promise<StandingPass[]> {
+  const found = await rows<{ flow: string; pass: string; since: string; reason: string }>(
+    database.executor,
+    sql`select flow, pass, wanted_at as since, reason from (
+          select distinct on (flow, pass) flow, pass, state, wanted_at, reason from reconciliation.runs
+          where mode = 'act' and state <> 'superseded' order by flow, pass, id desc) newest
+        where reason is not null
+          and (state = 'failed' or (state in ('wanted', 'running')
+            and wanted_at < clock_timestamp() - make_interval(mins => ${STANDING_MINUTES})))
+          and not exists (select from reconciliation.runs r
+            where r.flow = newest.flow and r.pass = newest.pass and r.state = 'finished'
+              and r.ended_at > clock_timestamp() - make_interval(mins => ${STANDING_MINUTES}))
+        order by flow, pass`,
+  );
+  return found.map(({ since, ...pass }) => ({ ...pass, since: new Date(since) }));
 }
 
 async function readOpenFindings(database: Database): Promise<OpenFindings[]> {
