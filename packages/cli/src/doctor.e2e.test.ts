@@ -328,6 +328,7 @@ const PLANTS: readonly (readonly [code: string, plant: Plant, besides?: string[]
     },
   ],
   ['CLOCK_DIFFERS', { env: async () => ({ STRIPE_API_BASE: await withOtherClock(env.STRIPE_API_BASE ?? '') }) }],
+  ['CHECK_NOT_ANSWERED', { env: async () => ({ STRIPE_API_BASE: await withoutLists(env.STRIPE_API_BASE ?? '') }) }],
   ['STRIPE_AWAY', { env: () => ({ STRIPE_API_BASE: 'http://127.0.0.1:1' }) }],
   ['STRIPE_KEY_REFUSED', { env: () => ({ STRIPE_API_KEY: 'rk_test_revoked' }) }],
   [
@@ -514,14 +515,24 @@ async function receive(eventId: string): Promise<void> {
 }
 
 /** The same Stripe, through somebody whose clock is three minutes ahead. */
-async function withOtherClock(target: string): Promise<string> {
+const withOtherClock = (target: string): Promise<string> => between(target, { aheadMs: 180_000, fails: '' });
+
+/** The same Stripe, which knows a single object and fails at lists. */
+const withoutLists = (target: string): Promise<string> =>
+  between(target, { aheadMs: 0, fails: '/v1/webhook_endpoints?' });
+
+async function between(target: string, { aheadMs, fails }: { aheadMs: number; fails: string }): Promise<string> {
   const server = createServer((request, response) => {
+    if (fails !== '' && request.url?.startsWith(fails) === true) {
+      response.writeHead(500).end();
+      return;
+    }
     void fetch(`${target}${request.url ?? ''}`, {
       headers: { authorization: request.headers.authorization ?? '' },
     }).then(async (answer) => {
       response.writeHead(answer.status, {
         'content-type': answer.headers.get('content-type') ?? 'application/json',
-        date: new Date(Date.now() + 180_000).toUTCString(),
+        date: new Date(Date.now() + aheadMs).toUTCString(),
       });
       response.end(Buffer.from(await answer.arrayBuffer()));
     });

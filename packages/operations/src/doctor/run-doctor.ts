@@ -61,6 +61,14 @@ function readSettings(options: DoctorOptions): ReturnType<typeof collectConfigur
   return { ...read, sound: judgeSoundness(inTheWay) };
 }
 
+/** What keeps the key from being looked at keeps the endpoint too; it is a fault once. */
+function toldOnce(key: Looked, webhook: Looked): Looked {
+  if ('notChecked' in key || 'notChecked' in webhook) return webhook;
+  const unheard = key.faults.some(({ code }) => code === 'STRIPE_AWAY' || code === 'STRIPE_KEY_REFUSED');
+  const unanswered = webhook.faults.every(({ code }) => code === 'CHECK_NOT_ANSWERED') && webhook.faults.length > 0;
+  return unheard && unanswered ? { notChecked: webhook.detail } : webhook;
+}
+
 const hasDatabase = (examination: Examination): examination is WithDatabase => examination.database !== undefined;
 
 /** PostgreSQL first, since it says whose database it is; then all others beside each other. */
@@ -110,7 +118,7 @@ async function lookAtAll(
         ['redis', redisLooked],
         ['clock', clock],
         ['stripe', stripe],
-        ['webhook', webhook],
+        ['webhook', toldOnce(stripe, webhook)],
         ['filemaker', filemaker],
         ['work', work],
       ],

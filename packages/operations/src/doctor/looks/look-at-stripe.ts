@@ -83,7 +83,7 @@ export async function lookAtWebhook(
     });
   } catch (error) {
     if (!(error instanceof StripeCallError)) throw error;
-    return { notChecked: `Stripe did not say (${error.code})` };
+    return { detail: `Stripe did not say (${error.code})`, faults: [fault('CHECK_NOT_ANSWERED', error.code)] };
   } finally {
     await stripe.close();
   }
