@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir, constants as osConstants, tmpdir } from 'node:os';
@@ -50,6 +51,7 @@ async function main() {
   const node = await alone(async () => {
     await installPackages();
     await installPlatformParts();
+    linkNode();
     const found = findNode();
     await build(found);
     return found;
@@ -185,6 +187,14 @@ function isWritable(folder) {
   } catch {
     return false;
   }
+}
+
+/** What `npx` and `npm run` find first. npm 9 leaves it out, and they would run on the machine's own, maybe older Node. */
+function linkNode() {
+  const parts = [`node-${process.platform}-${process.arch}`, 'bin', 'node'];
+  const link = inRoot('node_modules', '.bin', 'node');
+  if (existsSync(link) || !existsSync(inRoot('node_modules', ...parts))) return;
+  symlinkSync(join('..', ...parts), link);
 }
 
 /** This Node if it is recent enough, else the one that npm installed beside the other packages. */

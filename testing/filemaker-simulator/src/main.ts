@@ -15,6 +15,8 @@ The first line on stdout is {"simulator":"filemaker","url":"..."}. SIGTERM and S
 `;
 
 const USAGE = 2;
+/** What the sources use is in no older one. */
+const OLDEST_NODE = 22;
 
 function readSettings(source: string | undefined): unknown {
   if (source === undefined || source.trim() === '') return {};
@@ -22,6 +24,9 @@ function readSettings(source: string | undefined): unknown {
 }
 
 async function main(): Promise<void> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    throw new Error(`The simulator needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}.`);
+  }
   const { values } = parseArgs({
     options: {
       help: { type: 'boolean' },

@@ -11,8 +11,13 @@ STRIPE_SIMULATOR_WEBHOOK_URL, STRIPE_SIMULATOR_API_VERSION, STRIPE_SIMULATOR_SEE
 The first line on stdout says where it listens: {"simulator":"stripe","url":"http://127.0.0.1:12111"}`;
 
 const EXIT_WRONG_USAGE = 2;
+/** What the sources use is in no older one. */
+const OLDEST_NODE = 22;
 
 async function main(): Promise<void> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    throw new Error(`The simulator needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}.`);
+  }
   const { values } = parseArgs({
     options: {
       help: { type: 'boolean', short: 'h' },
