@@ -14,7 +14,7 @@ const ourCodes = [
     codes: {
       NO_INVOICE_ID: [
         'The paid Checkout Session names no invoice where INVOICE_ID_KEYS looks.',
-        'Find out which invoice it was, mark it in FileMaker by hand, and have whoever makes the links put the id into the metadata. If the id stands elsewhere, extend INVOICE_ID_KEYS and reprocess.',
+        'Find out which invoice it was and give it: `./bridge replay cs_… --invoice …`. Have whoever makes the links put the id into the metadata. If the id stands elsewhere, extend INVOICE_ID_KEYS and read the event again.',
       ],
       'second-payment': [
         'The invoice was paid before by another Checkout Session.',
@@ -65,7 +65,7 @@ const ourCodes = [
       MODE_NOT_PAYMENT: ['The Session is of a subscription or a set-up and pays no invoice.', 'Nothing.'],
       NO_SCRIPT: [
         'No script is configured for a paid Session.',
-        'Set FILEMAKER_SCRIPT, or the YAML file, and reprocess.',
+        'Set FILEMAKER_SCRIPT, or the YAML file, and read the event again: `./bridge events reprocess`.',
       ],
       PARAMETER_TOO_LONG: [
         'As a GET the script call would pass 2,000 characters.',

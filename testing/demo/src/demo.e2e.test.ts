@@ -41,6 +41,16 @@ const accepts = (port: number) =>
     socket.once('error', () => resolveAccepts(false));
   });
 
+it('an option that is unknown ends it with 2 and the usage, before anything is started', async () => {
+  const { demo, folder, remove } = await setup('--onec');
+  expect({ code: await demo.exited, output: demo.output, files: readdirSync(folder) }).toEqual({
+    code: 2,
+    output: expect.stringMatching(/^Unknown option '--onec'[^]*Usage: npm start(?![^]*\n\s+at )/),
+    files: [],
+  });
+  remove();
+});
+
 it('the demo pays five invoices once each, whatever the shell has set, and ends with 0', async () => {
   const { demo, remove } = await setup('--once');
   expect({ code: await demo.exited, output: demo.output }).toEqual({

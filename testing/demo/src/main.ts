@@ -12,7 +12,12 @@ const paper = createPaper({
   colours: wantsColours(process.stdout.isTTY, process.env),
   elapsedMs: () => performance.now(),
 });
-const { values: options } = parseArgs({ options: { once: { type: 'boolean' }, folder: { type: 'string' } } });
+const usage = `Usage: npm start [-- --once] [-- --folder DIR]
+
+  --once         sells, prints what became of it, and ends
+  --folder DIR   where its files go; default .bridge
+`;
+const options = readOptions();
 const once = options.once === true || process.env.DEMO_ONCE === '1';
 const folder = resolve(root, options.folder ?? '.bridge');
 const folderName = relative(root, folder).startsWith('..') ? folder : relative(root, folder);
@@ -21,6 +26,21 @@ const folderName = relative(root, folder).startsWith('..') ? folder : relative(r
 const sameSignalMs = 1_500;
 const refusedExitCode = 78;
 const interruptedExitCode = 130;
+
+/** Ends the process when they cannot be used. */
+function readOptions(): { once?: boolean; folder?: string } {
+  try {
+    const { values } = parseArgs({
+      options: { once: { type: 'boolean' }, folder: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help !== true) return values;
+    process.stdout.write(usage);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function main(): Promise<number> {
   const liveKey = findLiveKey(process.env);

@@ -32,6 +32,7 @@ const shipped = sources();
 const born = [
   ...shipped.matchAll(/\b(?:reasonCode|cause): '([A-Za-z][\w-]+)'/g),
   ...shipped.matchAll(/kind: '(?:park|wait)',(?:[^{}]*?)\bcode: '([A-Za-z][\w-]+)'/g),
+  ...shipped.matchAll(/\bpark[A-Z]\w*\(\s*\w+,\s*'([A-Za-z][\w-]+)'/g),
 ].map(([, code = '']) => code);
 
 test('the doctor, the FileMaker check and every cause in the code lead to a page', () => {
