@@ -45,7 +45,7 @@ it('an option that is unknown ends it with 2 and the usage, before anything is s
   const { demo, folder, remove } = await setup('--onec');
   expect({ code: await demo.exited, output: demo.output, files: readdirSync(folder) }).toEqual({
     code: 2,
-    output: expect.stringMatching(/^Unknown option '--onec'[^]*Usage: npm start(?![^]*\n\s+at )/),
+    output: expect.stringMatching(/^Unknown option '--onec'[\s\S]*Usage: npm start(?![\s\S]*\n\s+at )/),
     files: [],
   });
   remove();
