@@ -18,6 +18,8 @@ async function setup(): Promise<{ database: Database; told: string[]; seen: Prom
   await watcher.executor.execute(sql`create table notes (n int primary key)`);
   const told: string[] = [];
   const seen: Promise<number>[] = [];
+  // Not every test awaits them; one that still waited when the pool closes would fail in a later test file.
+  cleanups.push(async () => void (await Promise.allSettled(seen)));
   const listen = (message: unknown): void => {
     const { at, label } = message as CommitPoint;
     told.push(`${at}: ${label}`);
