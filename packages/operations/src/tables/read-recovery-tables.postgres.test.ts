@@ -23,6 +23,7 @@ test('a pass whose newest run waits or has failed is told, however well the othe
     await run('just-begun', 'wanted', 50, 'Stripe is away');
     await run('at-work', 'wanted', 90, null);
     await run('nightly', 'failed', 5, 'PAGE_UNREADABLE');
+    await run('switched-off', 'failed', 51 * 60, 'PAGE_UNREADABLE');
     await run('came-to-its-end', 'failed', 20, 'PAGE_UNREADABLE');
     await run('came-to-its-end', 'finished', 10, null);
     await run('only-looked', 'failed', 5, 'PAGE_UNREADABLE', 'dry-run');

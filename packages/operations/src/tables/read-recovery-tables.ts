@@ -76,15 +76,18 @@ async function readPasses(database: Database): Promise<FinishedPass[]> {
 
 /** A run that waits for a peer for so long is told; one that failed, when the pass has not come to its end since. */
 const STANDING_MINUTES = 60;
+/** Every pass comes once a day or more often: an older failure is of one that was switched off. */
+const FAILED_TOLD_HOURS = 50;
 
 async function readStanding(database: Database): Promise<StandingPass[]> {
   const found = await rows<{ flow: string; pass: string; since: string; reason: string }>(
     database.executor,
     sql`select flow, pass, wanted_at as since, reason from (
-          select distinct on (flow, pass) flow, pass, state, wanted_at, reason from reconciliation.runs
+          select distinct on (flow, pass) flow, pass, state, wanted_at, ended_at, reason from reconciliation.runs
           where mode = 'act' and state <> 'superseded' order by flow, pass, id desc) newest
         where reason is not null
-          and (state = 'failed' or (state in ('wanted', 'running')
+          and ((state = 'failed' and ended_at > clock_timestamp() - make_interval(hours => ${FAILED_TOLD_HOURS}))
+            or (state in ('wanted', 'running')
             and wanted_at < clock_timestamp() - make_interval(mins => ${STANDING_MINUTES})))
           and not exists (select from reconciliation.runs r
             where r.flow = newest.flow and r.pass = newest.pass and r.state = 'finished'
