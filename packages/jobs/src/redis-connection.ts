@@ -7,7 +7,11 @@ const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(tim
 // After a failover the old primary answers READONLY until the connection is made anew.
 const reconnectOnError = (error: Error): boolean => error.message.startsWith('READONLY');
 
-/** For adding and asking: fails at once when Redis is away, and after `commandTimeoutMs` when it hangs. */
+/**
+ * For adding and asking: fails at once when Redis is away, and after `commandTimeoutMs` when it hangs. Not with ioredis's automatic
+ * pipelines: each makes an object that holds all of BullMQ's scripts, which costs more than the command, and waits for the loop's
+ * next turn.
+ */
 export function connectForCommands(
   url: string,
   options: { commandTimeoutMs: number; onError: (error: Error) => void },
@@ -17,7 +21,6 @@ export function connectForCommands(
     maxRetriesPerRequest: 1,
     commandTimeout: options.commandTimeoutMs,
     connectTimeout: 5_000,
-    enableAutoPipelining: true,
     retryStrategy,
     reconnectOnError,
   });
