@@ -155,6 +155,7 @@ test('two events of one Session that names no invoice, processed at the same mom
   let later: ReturnType<typeof second> | undefined;
   const parked = await database.transaction(async (tx) => {
     const ending = await first(tx, new Date());
+    await ending.write();
     // Begun while the first is not yet committed.
     later = database.transaction((other) => second(other, new Date()));
     await tx.execute(sql`select pg_sleep_for('100 ms')`);

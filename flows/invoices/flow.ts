@@ -111,10 +111,12 @@ async function gatherReversal(
 async function load(tx: Executor, gathered: Gathered, event: FlowEvent): Promise<State> {
   if (gathered.about === 'nothing') return { about: 'nothing' };
   const facts = gathered.about === 'payment' ? gathered.facts : gathered.session;
-  if (facts.invoiceId === undefined) await lockSession(tx, facts.id);
-  else await lockInvoice(tx, facts.invoiceId, facts.id);
+  const { invoiceId } = facts;
+  const lock = (): Promise<void> =>
+    invoiceId === undefined ? lockSession(tx, facts.id) : lockInvoice(tx, invoiceId, facts.id);
   const effects = createEffectReader(tx);
   if (gathered.about === 'reversal') {
+    await lock();
     const recorded = (await readPayment(tx, facts.id))?.invoiceId;
     // A person has corrected it since it was gathered: the next start gathers the invoice that counts.
     if (recorded !== undefined && recorded !== facts.invoiceId) throw new PaymentRacedError(facts.id);
@@ -124,14 +126,15 @@ async function load(tx: Executor, gathered: Gathered, event: FlowEvent): Promise
       refundEffect: await effects.stateOf(`invoice-refunded:${gathered.reversal.id}`),
     };
   }
-  return {
-    about: 'payment',
-    before: await readPayment(tx, facts.id),
-    otherSessions: facts.invoiceId === undefined ? [] : await otherPaymentsOfInvoice(tx, facts.invoiceId, facts.id),
+  // They go out together and run one after the other: what follows the lock sees what its last holder has committed.
+  const [, before, otherSessions, standing] = await Promise.all([
+    lock(),
+    readPayment(tx, facts.id),
+    invoiceId === undefined ? [] : otherPaymentsOfInvoice(tx, invoiceId, facts.id),
     // Only a person's order can change what an effect means.
-    standing: event.order?.invoice === undefined ? undefined : await lockForCorrection(tx, paidKey(facts.id)),
-    afresh: false,
-  };
+    event.order?.invoice === undefined ? undefined : lockForCorrection(tx, paidKey(facts.id)),
+  ]);
+  return { about: 'payment', before, otherSessions, standing, afresh: false };
 }
 
 /** A paid Checkout Session or Payment Link runs the company's FileMaker script, once; a refund or dispute is a new fact. */

@@ -136,7 +136,7 @@ test('the invoice that a person gave reaches payload, lane and records; without 
   expect(plans).toMatchObject([{ lane: 'invoice:18637', checkFirst: true, subject: { invoiceId: '18637' } }]);
   expect(JSON.parse(plans[0]?.body ?? '')).toMatchObject({ invoice_id: '18637', checkout_session_id: 'cs_1' });
   const commit = await invoices.bind(SETTINGS, peers).prepare(eventOf('cs_1', order), database.executor);
-  await database.transaction((tx) => commit(tx, new Date()));
+  await database.transaction(async (tx) => (await commit(tx, new Date())).write());
   const { rows } = await database.executor.execute(sql`select invoice_id, status from flow_invoices.payments`);
   expect(rows).toEqual([{ invoice_id: '18637', status: 'paid' }]);
   expect(JSON.stringify((await preview(peers, eventOf('cs_1', order))).plans)).toBe('[]');

@@ -1,6 +1,15 @@
 import { createTestDatabase, type PostgresService, startPostgres } from '@bridge/test-services';
 import { sql } from 'drizzle-orm';
-import { changed, createDatabase, type Database, type DatabaseOptions, oneRow, rows } from './database';
+import { Client } from 'pg';
+import {
+  changed,
+  createDatabase,
+  type Database,
+  type DatabaseOptions,
+  oneRow,
+  rows,
+  type Transaction,
+} from './database';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -57,6 +66,56 @@ describe('transactions', () => {
       await tx.execute(sql`insert into notes values (1)`).catch(() => undefined);
     });
     await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' });
+    expect(await countNotes(database)).toBe(0);
+  });
+
+  test('statements that go out together run in their order, and are kept or lost together', async () => {
+    const { database } = await setup({ poolMax: 1 });
+    const insert = (tx: Transaction, n: number) => changed(tx, sql`insert into notes values (${n})`);
+    const read = (tx: Transaction) => rows<{ n: number }>(tx, sql`select n from notes order by n`);
+    const seen = await database.transaction((tx) =>
+      Promise.all([insert(tx, 1), read(tx), insert(tx, 2), read(tx), insert(tx, 3)]),
+    );
+    expect(seen).toEqual([1, [{ n: 1 }], 1, [{ n: 1 }, { n: 2 }], 1]);
+    const twice = database.transaction((tx) => Promise.all([insert(tx, 4), insert(tx, 1), insert(tx, 5)]));
+    await expect(twice).rejects.toMatchObject({ cause: { code: '23505' } });
+    expect(await countNotes(database)).toBe(3);
+  });
+
+  test('what a failed transaction still asks for is refused, and never written outside of it', async () => {
+    const { database } = await setup({ poolMax: 1 });
+    let late: Promise<unknown> | undefined;
+    const work = database.transaction(async (tx) => {
+      const goesOn = async (): Promise<void> => {
+        await tx.execute(sql`insert into notes values (1)`);
+        await tx.execute(sql`insert into notes values (2)`);
+        await tx.execute(sql`insert into notes values (3)`);
+      };
+      late = goesOn().catch((error: unknown) => error);
+      throw new Error('changed my mind');
+    });
+    await expect(work).rejects.toThrow('changed my mind');
+    expect(await late).toMatchObject({ cause: { code: 'TRANSACTION_OVER' } });
+    expect(await countNotes(database)).toBe(0);
+  });
+
+  test('where no transaction could be begun, nothing is written', async () => {
+    const { url, database } = await setup({ poolMax: 1 });
+    const real = Client.prototype.query;
+    // PostgreSQL refuses the statement, as it does one that is cancelled at that moment; the connection lives on.
+    const refused = jest.spyOn(Client.prototype, 'query').mockImplementation(function (
+      this: Client,
+      ...given: unknown[]
+    ): unknown {
+      return Reflect.apply(real, this, given[0] === 'begin' ? ['begin nothing at all'] : given);
+    } as typeof real);
+    const work = database.transaction(async (tx) => {
+      await tx.execute(sql`select 1`);
+      await tx.execute(sql`insert into notes values (1)`);
+    });
+    await expect(work).rejects.toThrow();
+    refused.mockRestore();
+    expect(await countNotes(connect(url))).toBe(0);
     expect(await countNotes(database)).toBe(0);
   });
 

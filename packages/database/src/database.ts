@@ -24,6 +24,15 @@ export class TransactionRolledBackError extends Error {
   }
 }
 
+/** A statement was asked for after its transaction's work had ended: outside of it, it would be kept whatever became of that. */
+export class TransactionOverError extends Error {
+  readonly code = 'TRANSACTION_OVER';
+  constructor() {
+    super('A statement was asked for after the work of its transaction had ended');
+    this.name = 'TransactionOverError';
+  }
+}
+
 /** Times in ms. The URL is secret. */
 export interface DatabaseOptions {
   url: string;
@@ -50,7 +59,8 @@ export interface Database {
   /**
    * Runs `work` in one transaction and commits when it resolves. Nothing that touches the network may happen inside:
    * an open transaction holds locks, and an answer that never comes would hold them for ever. When it rejects, nothing
-   * was kept, unless the answer to the commit itself was lost.
+   * was kept, unless the answer to the commit itself was lost. Statements run in the order in which they were asked for,
+   * whether or not the answers before were awaited; after one has failed, the others do too.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Resolves when the server answers, rejects after `connectTimeoutMs` and two seconds at the latest. */
@@ -77,6 +87,22 @@ async function rollBack(client: PoolClient): Promise<Error | undefined> {
 /** pg offers no way to drop a connection without a word to a server that may be hanging. */
 function cut(client: PoolClient): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+/**
+ * The connection of one transaction, as its work sees it. What the work leaves running when it ends (it fails while several
+ * statements are out) can ask for nothing more: behind the rollback it would be written down for good.
+ */
+function workingClient(client: PoolClient): { client: PoolClient; end(): void } {
+  let over = false;
+  const query = (...given: unknown[]): unknown =>
+    over ? Promise.reject(new TransactionOverError()) : Reflect.apply(client.query, client, given);
+  return {
+    client: Object.create(client, { query: { value: query } }) as PoolClient,
+    end: () => {
+      over = true;
+    },
+  };
 }
 
 /**
@@ -110,6 +136,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     query_timeout: statementTimeoutMs + 2_000,
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
+    // Statements of a transaction that do not need each other's answers go out together; they still run one after the other.
+    pipeline: true,
   });
   const onConnectionError = (error: Error): void => options.onConnectionError?.(error);
   const connections = new Set<PoolClient>();
@@ -132,13 +160,21 @@ export function createDatabase(options: DatabaseOptions): Database {
     };
     const client = await checkOut(pool, onError);
     const noted = noteStatements(client);
+    const working = workingClient(client);
     try {
-      await client.query('begin');
-      const result = await work(drizzle(client));
+      // With the first statement, and not awaited before it. Without a transaction nothing may be written: should it fail, the
+      // connection is cut before an answer to what went out with it is acted upon.
+      const begun = client.query('begin').catch((error: unknown) => {
+        cut(client);
+        throw error;
+      });
+      const [result] = await Promise.all([work(drizzle(working.client)), begun]);
+      working.end();
       const ended = await tellCommit(noted.texts, () => client.query('commit'));
       if (ended.command !== 'COMMIT') throw new TransactionRolledBackError();
       return result;
     } catch (error) {
+      working.end();
       broken ??= await rollBack(client);
       throw error;
     } finally {

@@ -8,6 +8,7 @@ export {
   quickCommit,
   rows,
   type Transaction,
+  TransactionOverError,
   TransactionRolledBackError,
 } from './database';
 export {

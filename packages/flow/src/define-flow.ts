@@ -116,6 +116,12 @@ export interface FlowEnding {
   unsent: { key: string; reasonCode: string; reason: string }[];
 }
 
+/** A decision, and what writes it down. */
+export interface FlowDecision extends FlowEnding {
+  /** Writes what was decided into the flow's own tables, in the transaction that it was decided in. Called once at most. */
+  write(): Promise<void>;
+}
+
 /** What an event would lead to now. */
 export interface FlowPreview extends FlowEnding {
   /** What it would lead to had nothing been recorded about its object: today's bytes, to compare with those of before. */
@@ -153,7 +159,7 @@ export interface BoundFlow {
   readonly name: string;
   readonly wants: readonly string[];
   /** First the peers are asked; what comes back is run inside the transaction. */
-  prepare(event: FlowEvent, records: Executor): Promise<(tx: Executor, now: Date) => Promise<FlowEnding>>;
+  prepare(event: FlowEvent, records: Executor): Promise<(tx: Executor, now: Date) => Promise<FlowDecision>>;
   /**
    * Decides like `prepare` and writes nothing: what it locks and inserts inside the transaction is taken back before it
    * returns. The transaction must be open.
@@ -215,8 +221,11 @@ export function defineFlow<Settings, Peers, Gathered, State, Write>(
             const state = await onEvent.load(tx, gathered, event);
             const decisions = onEvent.decide({ event, gathered, state, settings, peers, now });
             const { ending, writes } = endingOf(decisions);
-            for (const write of writes) await onEvent.write(tx, write);
-            return ending;
+            // Asked for in their order; none waits for the answer of the one before.
+            const write = async (): Promise<void> => {
+              await Promise.all(writes.map((one) => onEvent.write(tx, one)));
+            };
+            return { ...ending, write };
           };
         },
         preview: async (event, records) => {

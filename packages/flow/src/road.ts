@@ -1,7 +1,7 @@
 import type { Database, Executor, Transaction } from '@bridge/database';
 import { type EffectPlan, type EffectStore, refreezeEffect } from '@bridge/effects';
 import { type ClaimedEvent, EventClaimLostError, type EventSource, type Finish, type Inbox } from '@bridge/inbox';
-import type { BoundFlow, EventOrder, FlowEnding, FlowEvent } from './define-flow';
+import type { BoundFlow, EventOrder, FlowDecision, FlowEnding, FlowEvent } from './define-flow';
 import { readEventObject } from './event-body';
 import { isAsShown, type ShownPlan } from './plan-digest';
 
@@ -15,7 +15,7 @@ export type PeerFailure =
 /** How an event's turn ended. */
 export type RoadEnding =
   /** Effects that want a job: the planned ones to run, the parked ones to stand on the board as failed. */
-  | { kind: 'processed'; planned: { id: string; run: number }[]; parked: { id: string; run: number }[] }
+  | { kind: 'processed'; planned: PlannedEffect[]; parked: PlannedEffect[] }
   | { kind: 'ignored'; reasonCode: string }
   | { kind: 'parked'; reasonCode: string; reason: string }
   | { kind: 'waiting'; afterMs: number; code: string }
@@ -23,6 +23,12 @@ export type RoadEnding =
 
 /** How an effect begins: by being sent, with a question to the peer, or with a question and no more. */
 export type Caution = 'none' | 'ask-first' | 'ask-only';
+
+/** An effect that was planned and wants a job, unless it is performed at once. */
+export interface PlannedEffect {
+  id: string;
+  run: number;
+}
 
 /** `worker` is the id of the registration whose heartbeat the claims hang on. */
 export interface RoadOptions {
@@ -88,7 +94,11 @@ const RETRY_STEP_MS = 2_000;
  * Nothing but what was shown is stored, and the very bytes that were shown. What was settled in the meantime (the webhook
  * came after all) is no change: there is nothing to store then.
  */
-function keepToOrder(endings: FlowEnding[], { order, shown }: OrderedEvent, volatile: readonly string[]): void {
+function keepToOrder(
+  endings: readonly FlowEnding[],
+  { order, shown }: OrderedEvent,
+  volatile: readonly string[],
+): void {
   const settled = endings.every((ending) => ending.ignored !== undefined);
   const parked = endings.some((ending) => ending.parked !== undefined);
   const plans = endings.flatMap((ending) => ending.plans);
@@ -102,6 +112,15 @@ function keepToOrder(endings: FlowEnding[], { order, shown }: OrderedEvent, vola
     subject: { ...plan.subject, replayPlan: order.plan },
   });
   for (const ending of endings) ending.plans = ending.plans.map(asShown);
+}
+
+/** How the row ends: parked if any flow says so, ignored if all do. */
+function finishOf(endings: readonly FlowEnding[]): Finish {
+  const parked = endings.find((ending) => ending.parked !== undefined)?.parked;
+  if (parked !== undefined) return { state: 'parked', reasonCode: parked.reasonCode, reason: parked.reason };
+  const ignored = endings.every((ending) => ending.ignored !== undefined) ? endings[0]?.ignored : undefined;
+  if (ignored === undefined) return { state: 'processed' };
+  return { state: 'ignored', reasonCode: ignored.reasonCode, reason: ignored.reason };
 }
 
 /** Joins inbox, flows and effects. Starts nothing by itself: whoever has a job for an event calls `turn`. */
@@ -150,12 +169,9 @@ export function createRoad(options: RoadOptions): Road {
     };
     const prepared = await Promise.all(flows.map((flow) => flow.prepare(flowEvent, database.executor)));
     const volatile = flows.flatMap((flow) => flow.replay?.volatile ?? []);
-    const decide = async (tx: Transaction): Promise<RoadEnding> => {
-      const endings: FlowEnding[] = [];
-      for (const commit of prepared) endings.push(await commit(tx, now()));
-      if (ordered !== undefined) keepToOrder(endings, ordered, volatile);
-      const planned: { id: string; run: number }[] = [];
-      const waiting: { id: string; run: number }[] = [];
+    const storePlans = async (tx: Transaction, endings: readonly FlowEnding[]) => {
+      const planned: PlannedEffect[] = [];
+      const waiting: PlannedEffect[] = [];
       for (const ending of endings) {
         for (const { key, reasonCode, reason } of ending.unsent) {
           waiting.push(...(await effects.parkUnsent(tx, key, reasonCode, reason)));
@@ -180,18 +196,19 @@ export function createRoad(options: RoadOptions): Road {
           if (stored.planned) (plan.parked === undefined ? planned : waiting).push({ id: stored.id, run: 0 });
         }
       }
-      const parked = endings.find((ending) => ending.parked !== undefined)?.parked;
-      if (parked !== undefined) {
-        await inbox.finish(tx, event, { state: 'parked', reasonCode: parked.reasonCode, reason: parked.reason });
-        return { kind: 'parked', reasonCode: parked.reasonCode, reason: parked.reason };
-      }
-      const ignored = endings.every((ending) => ending.ignored !== undefined) ? endings[0]?.ignored : undefined;
-      if (ignored !== undefined) {
-        await inbox.finish(tx, event, { state: 'ignored', reasonCode: ignored.reasonCode, reason: ignored.reason });
-        return { kind: 'ignored', reasonCode: ignored.reasonCode };
-      }
-      await inbox.finish(tx, event, { state: 'processed' });
-      return { kind: 'processed', planned, parked: waiting };
+      return { planned, parked: waiting };
+    };
+    const decide = async (tx: Transaction): Promise<RoadEnding> => {
+      const decisions: FlowDecision[] = [];
+      for (const commit of prepared) decisions.push(await commit(tx, now()));
+      if (ordered !== undefined) keepToOrder(decisions, ordered, volatile);
+      const finish = finishOf(decisions);
+      // None of these needs another's answer: they go out together and run in this order.
+      const written = Promise.all(decisions.map((decision) => decision.write()));
+      const [stored] = await Promise.all([storePlans(tx, decisions), inbox.finish(tx, event, finish), written]);
+      if (finish.state === 'processed') return { kind: 'processed', ...stored };
+      const { reasonCode, reason } = finish;
+      return finish.state === 'parked' ? { kind: 'parked', reasonCode, reason } : { kind: 'ignored', reasonCode };
     };
     return database.transaction(decide).catch(async (error: unknown) => {
       if (!(error instanceof ChangedSinceError)) throw error;
