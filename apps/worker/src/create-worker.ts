@@ -1,13 +1,27 @@
 import { registerWorker } from '@bridge/claims';
 import type { ConfigByRole } from '@bridge/config';
 import { assertMigrated, createDatabase, migrate } from '@bridge/database';
-import { createEffectEngine, createEffectStore, createWaitingEffects, type TurnEnding } from '@bridge/effects';
-import { createRoad } from '@bridge/flow';
+import {
+  createEffectEngine,
+  createEffectStore,
+  createWaitingEffects,
+  type EarlyTurn,
+  type TurnEnding,
+} from '@bridge/effects';
+import { createRoad, type PlannedEffect } from '@bridge/flow';
 import { type FlowPeers, flowMigrations, flows } from '@bridge/flows';
 import { createGates } from '@bridge/gates';
 import { createInbox } from '@bridge/inbox';
 import { confirmPeer, fingerprint, noteFirstLive, readInstallation } from '@bridge/installation';
-import { createJobWorker, createProducer, effectJob, eventJob, type QueueName, queuePrefix } from '@bridge/jobs';
+import {
+  createJobWorker,
+  createProducer,
+  effectJob,
+  eventJob,
+  type JobWorker,
+  type QueueName,
+  queuePrefix,
+} from '@bridge/jobs';
 import { createMetrics, createOpsServer, type Logger, type RunningApp, rateLimitedLog } from '@bridge/observability';
 import { allMigrations } from '@bridge/operations';
 import { closeRepaired } from '@bridge/reconciliation';
@@ -31,6 +45,7 @@ import { settledWithin } from './repeat';
 import { createOrderOf } from './replay/order-of';
 import { startReplays } from './replay/start-replays';
 import { startRounds } from './start-rounds';
+import { createStraightTurns, type StraightTurns } from './straight-turns';
 import { createChargeRecheck } from './stripe-judge';
 import { startSweeping } from './sweeping';
 
@@ -187,11 +202,12 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     handle: async ({ inboxId }) => {
       const ending = await road.turn(inboxId);
       // Parked ones too: their job ends as failed with the reason, so that the board shows them.
-      if (ending.kind === 'processed' && performs) await enqueueEffects([...ending.planned, ...ending.parked]);
+      if (ending.kind === 'processed' && performs)
+        await enqueueEffects([...(straight?.take(ending.planned) ?? ending.planned), ...ending.parked]);
       return eventJobEnding(ending);
     },
   });
-  const effectWorker = performs
+  const effectWorker: JobWorker | undefined = performs
     ? createJobWorker({
         queue: 'filemaker-effects',
         redisUrl: config.redis.url,
@@ -199,9 +215,21 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         // More jobs in hand than sessions would only wait for one and go back to the end of the line.
         concurrency: Math.min(config.workerConcurrency, filemaker.maxSessions * 2),
         onError: onError('filemaker-effects'),
-        handle: async ({ effectId }) => effectJobEnding(await performEffect(effectId)),
+        handle: async ({ effectId }) => effectJobEnding(await (straight?.join(effectId) ?? performEffect(effectId))),
       })
     : undefined;
+  const straight: StraightTurns | undefined =
+    effectWorker === undefined
+      ? undefined
+      : createStraightTurns({
+          // Beyond that a turn would only wait for a session; in the queue it waits beside those that came before.
+          placesMax: Math.min(config.workerConcurrency, filemaker.maxSessions),
+          jobs: effectWorker,
+          perform: (effectId, onSending) => performEffect(effectId, { kind: FILEMAKER_SCRIPT, onSending }),
+          enqueue: (effect) => enqueueEffects([effect]),
+          enqueueAgain,
+          onError: onError('straight turns'),
+        });
   const watch = watchGates(
     gates,
     [
@@ -237,8 +265,8 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
     },
   });
 
-  async function performEffect(effectId: string): Promise<TurnEnding> {
-    const ending = await engine.turn(effectId);
+  async function performEffect(effectId: string, early?: EarlyTurn): Promise<TurnEnding> {
+    const ending = await engine.turn(effectId, early);
     // Who is planned while this one ends may be missed here; the sweep finds it a second later.
     if (ending.kind === 'parked' || (ending.kind === 'done' && ending.next))
       await enqueueNext(ending.effect?.lane ?? null);
@@ -250,7 +278,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   const asking = performs
     ? startAsking({
         waiting,
-        perform: performEffect,
+        perform: (effectId) => performEffect(effectId),
         closed: async () => (await watch.closedBecause(['filemaker'])) !== undefined,
         takeDuty: () => registration.takeDuty('cross-checks'),
         dropDuty: () => registration.dropDuty('cross-checks'),
@@ -269,6 +297,12 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
   async function enqueueEffects(rows: readonly { id: string; run: number }[]): Promise<void> {
     if (rows.length === 0) return;
     await producer.enqueue(rows.map((row) => effectJob(row))).catch(onError('enqueue'));
+  }
+  /** Of an effect in other hands, or behind in its lane, whoever frees it thinks. */
+  async function enqueueAgain(effect: PlannedEffect, ending: TurnEnding | undefined): Promise<void> {
+    if (ending?.kind === 'nothing' && ending.dueInMs === undefined) return;
+    // A job of another process may have found it in hand and be used up; BullMQ would ignore that id.
+    await enqueueEffects(ending?.kind === 'parked' ? [effect] : await effects.replan([effect.id]));
   }
   async function enqueueNext(lane: string | null): Promise<void> {
     const head = lane === null ? undefined : await effects.head(lane);
@@ -418,6 +452,7 @@ export async function startWorker(config: WorkerConfig, logger: Logger): Promise
         jobWatch.stop(),
         eventWorker.stop(deadlineMs),
         effectWorker?.stop(deadlineMs),
+        straight?.stop(deadlineMs),
         asking?.stop(deadlineMs),
         reconciling.stop(deadlineMs),
         replays.stop(deadlineMs),

@@ -3,8 +3,8 @@ import { claimsMigrations } from '@bridge/claims';
 import { createDatabase, type Database, migrate } from '@bridge/database';
 import { createTestDatabase } from '@bridge/test-services';
 import * as fc from 'fast-check';
-import type { ClaimedEffect, CrossCheck, HeldBack, Outcome, Performer } from './effect';
-import { createEffectEngine, type EffectEngine } from './effect-engine';
+import type { ClaimedEffect, CrossCheck, HeldBack, Outcome, Performer, Reservation } from './effect';
+import { createEffectEngine, type EarlyTurn, type EffectEngine } from './effect-engine';
 import { EffectClaimLostError, EffectLaneBusyError } from './effect-life';
 import { createEffectStore, type EffectStore } from './effect-store';
 import { drawLine } from './go-live';
@@ -90,23 +90,28 @@ class Turn {
   ended = false;
   abandoned = false;
   error: unknown;
+  /** Reserved and neither used nor given back. */
+  reserved = 0;
   #still: (() => void) | undefined;
 
   constructor(
     readonly worker: ModelWorker,
     readonly effectId: string,
     readonly key: string,
+    /** As the turn of an effect that its own process has just planned. */
+    readonly early: EarlyTurn | undefined,
   ) {}
 
   begin(): Promise<void> {
     return this.#untilStill(() => {
       turns
-        .run(this, () => this.worker.engine.turn(this.effectId))
+        .run(this, () => this.worker.engine.turn(this.effectId, this.early))
         .catch((error: unknown) => {
           this.error = error;
         })
         .finally(() => {
           this.ended = true;
+          if (this.reserved !== 0) world.broken.push(`${this.key}: ${this.reserved} reservations left behind`);
           this.#still?.();
         });
     });
@@ -198,9 +203,26 @@ const held = (dice: number): HeldBack | undefined => {
   throw new Error('the performer has a bug');
 };
 
+function reserve(): Reservation {
+  const turn = turns.getStore();
+  if (turn === undefined) throw new Error('reserved outside a turn');
+  turn.reserved += 1;
+  const use = (): void => {
+    turn.reserved -= 1;
+  };
+  return {
+    prepare: (effect) => {
+      use();
+      return performer.prepare(effect);
+    },
+    drop: async () => use(),
+  };
+}
+
 /** Joins the engine with a peer that does what it is asked as often as it is asked: no key of its own protects it. */
 const performer: Performer = {
   kind: 'model',
+  reserve,
   scopes: () => ['peer'],
   recheck: async () => held(await reach('recheck')) ?? { kind: 'fine' },
   prepare: async (effect) =>
@@ -243,6 +265,8 @@ class World {
   runs: PeerRun[] = [];
   readonly workers: ModelWorker[] = [];
   turns: Turn[] = [];
+  /** Turns, since the beginning. */
+  begun = 0;
   closed = false;
   planned: string[] = [];
   /** How often a person said `again` without a look, and `done`. */
@@ -388,7 +412,10 @@ async function planOne(
 }
 
 async function startTurn(worker: ModelWorker, row: { id: string; key: string }): Promise<Turn> {
-  const turn = new Turn(worker, row.id, row.key);
+  // Every second one as by the process that has just planned it.
+  world.begun += 1;
+  const early = world.begun % 2 === 0 ? { kind: 'model', onSending: () => undefined } : undefined;
+  const turn = new Turn(worker, row.id, row.key, early);
   world.turns.push(turn);
   await turn.begin();
   return turn;

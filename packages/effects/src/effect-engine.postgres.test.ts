@@ -33,8 +33,18 @@ function setup(
   const sends = [...(script.sends ?? [])];
   const checks = [...(script.checks ?? [])];
   const held = [...(script.prepare ?? [])];
+  const reserved = { prepared: 0, dropped: 0 };
   const performer: Performer = {
     kind: 'test',
+    reserve: () => ({
+      prepare: (effect) => {
+        reserved.prepared += 1;
+        return performer.prepare(effect);
+      },
+      drop: async () => {
+        reserved.dropped += 1;
+      },
+    }),
     scopes: () => ['peer'],
     recheck: async () => {
       books.rechecked += 1;
@@ -69,7 +79,7 @@ function setup(
       script.closed?.() ? { cause: 'PAUSED', detail: 'stock-taking', afterMs: 0 } : undefined,
     random: () => 0,
   });
-  return { engine, books };
+  return { engine, books, reserved };
 }
 
 let sequence = 0;
@@ -129,6 +139,40 @@ test('an effect in hand is not taken by another turn, so that it is sent once', 
   const endings = await Promise.all(Array.from({ length: 6 }, () => engine.turn(id)));
   expect(endings.filter((ending) => ending.kind === 'done')).toHaveLength(1);
   expect(books.sent).toHaveLength(1);
+});
+
+test('an early turn sends with what was reserved beside the claim, and tells once its first byte is on its way', async () => {
+  const id = await plan();
+  const { engine, books, reserved } = setup();
+  const told: number[] = [];
+  const early = { kind: 'test', onSending: () => told.push(books.sent.length) };
+  expect(await engine.turn(id, early)).toMatchObject({ kind: 'done' });
+  expect([told, reserved, books.sent.length, books.released]).toEqual([[1], { prepared: 1, dropped: 0 }, 1, ['done']]);
+});
+
+test.each([
+  ['it is in other hands', async (id: string) => void (await store.claim(id, await anotherWorker())), {}],
+  ['its scope is closed', async () => undefined, { closed: () => true }],
+  [
+    'it must be asked about first',
+    async (id: string) =>
+      void (await database.executor.execute(sql`update effects.effects set check_first = true where id = ${id}`)),
+    { checks: [{ kind: 'there', result: null }] as CrossCheck[] },
+  ],
+])('an early turn that sends nothing since %s gives back what it reserved', async (_, before, script) => {
+  const id = await plan();
+  await before(id);
+  const { engine, books, reserved } = setup(script);
+  const onSending = jest.fn();
+  await engine.turn(id, { kind: 'test', onSending });
+  expect([reserved, books.sent, onSending.mock.calls]).toEqual([{ prepared: 0, dropped: 1 }, [], []]);
+});
+
+test('an early turn whose claim throws gives back what it reserved', async () => {
+  const claim = () => Promise.reject(new Error('PostgreSQL was not reached'));
+  const { engine, reserved } = setup({}, { ...store, claim });
+  await expect(engine.turn('1', { kind: 'test', onSending: () => undefined })).rejects.toThrow('not reached');
+  expect([reserved, engine.inHand()]).toEqual([{ prepared: 0, dropped: 1 }, []]);
 });
 
 test('case F: an answer that was lost is asked for, and what has happened is not done twice', async () => {

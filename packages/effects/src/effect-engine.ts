@@ -47,10 +47,18 @@ export interface EffectEngineOptions {
   onTurn?: (turn: { ending: TurnEnding; durationMs: number }) => void;
 }
 
+/** A turn of an effect that was only just planned, which nobody else has heard of yet. */
+export interface EarlyTurn {
+  /** Its kind: what its sending waits for is asked for together with the claim. */
+  kind: string;
+  /** Called once its first byte is on its way; not at all where nothing is sent. Must not throw. */
+  onSending(): void;
+}
+
 /** Moves effects through their life, one turn at a time. */
 export interface EffectEngine {
   /** One turn: claim, ask if needed, lease, begin, send, give back, settle. Never throws for what a peer does. */
-  turn(effectId: string): Promise<TurnEnding>;
+  turn(effectId: string, early?: EarlyTurn): Promise<TurnEnding>;
   /** Ids that this process has begun to claim and not finished with. */
   inHand(): string[];
 }
@@ -171,13 +179,15 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     return { kind: 'refused', code, message, afterMs, effect };
   }
 
-  async function send(effect: ClaimedEffect, prepared: PreparedSending): Promise<TurnEnding> {
+  async function send(effect: ClaimedEffect, prepared: PreparedSending, onSending: () => void): Promise<TurnEnding> {
     let outcome: Outcome | null = null;
     let released: Promise<void> | undefined;
     try {
       const begun = await store.begin(effect, worker, prepared.sessionId);
       try {
-        outcome = await prepared.send();
+        const sending = prepared.send();
+        onSending();
+        outcome = await sending;
       } catch (error) {
         outcome = { kind: 'unknown', code: 'PERFORMER_FAILED', message: nameOf(error) };
       }
@@ -195,7 +205,11 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
     }
   }
 
-  async function turn(effectId: string): Promise<TurnEnding> {
+  async function turn(
+    effectId: string,
+    prepare: (performer: Performer, effect: ClaimedEffect) => Promise<PreparedSending | HeldBack>,
+    onSending: () => void,
+  ): Promise<TurnEnding> {
     const claim = await store.claim(effectId, worker);
     if (claim.kind === 'parked') return { kind: 'parked', code: claim.reasonCode, message: claim.reason, effect: null };
     if (claim.kind === 'nothing') {
@@ -233,8 +247,8 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
         const checked = await performer.recheck(effect);
         if (checked.kind !== 'fine') return await holdBack(effect, checked);
       }
-      const prepared = await performer.prepare(effect);
-      return prepared.kind === 'ready' ? await send(effect, prepared) : await holdBack(effect, prepared);
+      const prepared = await prepare(performer, effect);
+      return prepared.kind === 'ready' ? await send(effect, prepared, onSending) : await holdBack(effect, prepared);
     } catch (error) {
       // Nothing was sent, or sending is written down already and the claim's death will turn it into unknown.
       await store.release(effect, {
@@ -255,14 +269,22 @@ export function createEffectEngine(options: EffectEngineOptions): EffectEngine {
 
   return {
     inHand: () => [...inHand.keys()],
-    turn: async (effectId) => {
+    turn: async (effectId, early) => {
       const began = performance.now();
       count(effectId, 1);
+      const reservation = early && performerOf.get(early.kind)?.reserve?.();
+      let taken = false;
+      const prepare = (performer: Performer, effect: ClaimedEffect): Promise<PreparedSending | HeldBack> => {
+        if (reservation === undefined) return performer.prepare(effect);
+        taken = true;
+        return reservation.prepare(effect);
+      };
       try {
-        const ending = await turn(effectId);
+        const ending = await turn(effectId, prepare, early?.onSending ?? (() => undefined));
         options.onTurn?.({ ending, durationMs: performance.now() - began });
         return ending;
       } finally {
+        if (!taken) await reservation?.drop();
         count(effectId, -1);
       }
     },

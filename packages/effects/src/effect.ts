@@ -122,6 +122,17 @@ export interface PreparedSending {
   release(outcome: Outcome | null): Promise<void>;
 }
 
+/**
+ * What a sending waits for (a FileMaker session), asked for while the claim is still being made. Whoever has it calls one of
+ * the two, once.
+ */
+export interface Reservation {
+  /** As the performer's own `prepare`, with what was reserved. */
+  prepare(effect: ClaimedEffect): Promise<PreparedSending | HeldBack>;
+  /** Gives it back unused, also when it has not come yet. Never rejects. */
+  drop(): Promise<void>;
+}
+
 /** One per kind of effect; joins the engine with a peer. */
 export interface Performer {
   kind: string;
@@ -130,5 +141,7 @@ export interface Performer {
   /** May the first sending still happen? Asked when it comes long after the plan. */
   recheck(effect: ClaimedEffect): Promise<{ kind: 'fine' } | HeldBack>;
   prepare(effect: ClaimedEffect): Promise<PreparedSending | HeldBack>;
+  /** For an effect that will most likely be sent at once; left out where a sending waits for nothing. */
+  reserve?(): Reservation;
   crossCheck(effect: ClaimedEffect): Promise<CrossCheck>;
 }

@@ -9,9 +9,11 @@ export type {
   Outcome,
   Performer,
   PreparedSending,
+  Reservation,
 } from './effect';
 export {
   createEffectEngine,
+  type EarlyTurn,
   type EffectEngine,
   type EffectEngineOptions,
   REFUSALS_MAX,

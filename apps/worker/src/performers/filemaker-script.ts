@@ -1,4 +1,4 @@
-import type { ClaimedEffect, HeldBack, Outcome, Performer } from '@bridge/effects';
+import type { ClaimedEffect, HeldBack, Outcome, Performer, PreparedSending } from '@bridge/effects';
 import {
   exactly,
   type FileMakerClient,
@@ -197,6 +197,24 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
     }
   }
 
+  function sending(effect: ClaimedEffect, leaseTurn: LeaseTurn): PreparedSending {
+    let after: 'idle' | 'quarantine' | 'gone' = 'idle';
+    return {
+      kind: 'ready',
+      sessionId: writeSessionReference(leaseTurn.lease),
+      send: async () => {
+        // Until the call has ended in a way we understand, the session must not be lent on.
+        after = 'quarantine';
+        const sent = await send(effect, targetOf(effect), leaseTurn);
+        after = sent.after;
+        return sent.outcome;
+      },
+      release: async () => {
+        await leaseTurn.end(after);
+      },
+    };
+  }
+
   return {
     kind: FILEMAKER_SCRIPT,
     scopes: (effect) => ['filemaker', `script:${targetOf(effect).script}`, `flow:${effect.flow}`],
@@ -211,21 +229,25 @@ export function createFileMakerScriptPerformer(options: FileMakerScriptOptions):
         () => relay.turn({ waitMs: options.leaseWaitMs, priority: 'work', early }),
         gates,
       );
-      if (leased.kind !== 'leased') return leased;
-      const leaseTurn = leased.lease;
-      let after: 'idle' | 'quarantine' | 'gone' = 'idle';
+      return leased.kind === 'leased' ? sending(effect, leased.lease) : leased;
+    },
+    reserve: () => {
+      const given = new AbortController();
+      const leasing = leaseOrWait(
+        () => relay.turn({ waitMs: options.leaseWaitMs, priority: 'work', signal: given.signal }),
+        gates,
+      );
+      // Listened to from the start: it may fail before anybody asks for it.
+      leasing.catch(() => undefined);
       return {
-        kind: 'ready',
-        sessionId: writeSessionReference(leaseTurn.lease),
-        send: async () => {
-          // Until the call has ended in a way we understand, the session must not be lent on.
-          after = 'quarantine';
-          const sent = await send(effect, target, leaseTurn);
-          after = sent.after;
-          return sent.outcome;
+        prepare: async (effect) => {
+          const leased = await leasing;
+          return leased.kind === 'leased' ? sending(effect, leased.lease) : leased;
         },
-        release: async () => {
-          await leaseTurn.end(after);
+        drop: async () => {
+          given.abort();
+          const leased = await leasing.catch(() => undefined);
+          if (leased?.kind === 'leased') await leased.lease.end('idle');
         },
       };
     },
